@@ -1,0 +1,331 @@
+"""Make each artefact once: a folder whose name is the digest of exactly what it was made from.
+
+Right without any lock, because files are replaced whole and renames are atomic; the lock only saves work (architecture, Protocol).
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bench.context import Context
+from bench.errors import Failed, Refused, Stopped
+
+OURS = ("bench", "controls", "melqcd")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`make(out, part, ctx, *parts)` under a name; the code is imported when it is first run.
+
+    out: an empty private folder for the product. part: the folder of checkpoints, each one file, shared by all attempts.
+    Raise `version` when the product of equal inputs changes; tests/test_stages.py holds the products.
+    """
+
+    name: str
+    place: str  # "module:function"
+    version: int = 1
+
+    def __call__(self, out: Path, part: Path, ctx: Context, *parts) -> None:
+        module, _, function = self.place.partition(":")
+        getattr(import_module(module), function)(out, part, ctx, *parts)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One artefact that a chain uses."""
+
+    stage: str
+    key: str
+    path: Path
+    parts: tuple[str, ...]  # names of the artefacts it is made from
+    exists: bool
+
+
+@dataclass
+class Store:
+    """dry: make nothing; `asked` then lists what would be used, in order.
+
+    shipped: read-only stores that are looked into first, under the same keys.
+    """
+
+    root: Path
+    ctx: Context = field(default_factory=Context)
+    dry: bool = False
+    shipped: tuple[Path, ...] = ()
+    asked: list[Asked] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)  # names of what this store had to make
+
+    def __call__(self, stage: Stage, *parts) -> Path:
+        """The folder in which `stage` has written its product, made now if it is not there yet.
+
+        parts: settings (frozen dataclasses, numbers, strings, None, tuples of these) and folders that a store returned before.
+        Raises Failed naming the artefact if its stage raises, or if it failed before and was not cleared.
+        """
+        name = f"{stage.name}-{digest(['stage', stage.name, stage.version, *parts])}"
+        final = self.find(name)
+        inputs = tuple(p.name for part in parts for p in _folders(part))
+        self.asked.append(Asked(stage.name, name, final, inputs, final.exists()))
+        if self.dry or final.exists():
+            return final
+        if self.ctx.world > 1:
+            return self._with_ranks(name, stage, parts)
+        return self._make(name, stage, parts)
+
+    def find(self, name: str) -> Path:
+        """Where artefact `name` lies or would be made."""
+        for root in (self.root, *self.shipped):
+            if (root / name).exists():
+                return root / name
+        return self.root / name
+
+    def forget_failures(self) -> None:
+        """Clear `.failed` marks: a new sweep tries again."""
+        for mark in self.root.glob("*.failed"):
+            mark.unlink(missing_ok=True)
+
+    def _with_ranks(self, name: str, stage: Stage, parts) -> Path:
+        """Under torchrun every rank runs the stage and rank 0 owns the store; the others work into a folder that is thrown away."""
+        import torch.distributed as dist
+
+        final = self.root / name
+        if self.ctx.rank == 0:
+            try:
+                self._make(name, stage, parts)
+            finally:
+                dist.barrier()
+        else:
+            with tempfile.TemporaryDirectory() as spare:
+                stage(Path(spare), self.root / f"{name}.part", self.ctx, *parts)
+            dist.barrier()
+        return final
+
+    def _make(self, name: str, stage: Stage, parts) -> Path:
+        final, part = self.root / name, self.root / f"{name}.part"
+        mark = self.root / f"{name}.failed"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock_file = open(self.root / f".{name}.lock", "a+")
+        except OSError as error:
+            raise Refused(f"cannot write to {self.root}: {error.strerror}; choose another folder with machine.results=...") from error
+        with lock_file:
+            if not _alone(lock_file, final, self.ctx):
+                return final  # made while we waited
+            if mark.exists():
+                raise Failed(f"{name} failed before: {json.loads(mark.read_text())['reason']} (remove {mark} to try again)")
+            part.mkdir(exist_ok=True)
+            out = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=self.root))
+            began = time.perf_counter()
+            try:
+                self.ctx.say(f"making {name}")
+                stage(out, part, self.ctx, *parts)
+                _write_made(out, stage, parts, self.ctx, time.perf_counter() - began)
+                os.chmod(out, 0o755)
+                os.rename(out, final)
+                self.made.append(name)
+                shutil.rmtree(part, ignore_errors=True)
+            except (Stopped, KeyboardInterrupt):
+                raise
+            except OSError as error:
+                if final.exists():  # another one finished first, where locks do not hold
+                    return final
+                raise _failure(mark, name, error) from error
+            except Exception as error:
+                raise _failure(mark, name, error) from error
+            finally:
+                shutil.rmtree(out, ignore_errors=True)
+        return final
+
+
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """`write(draft)` beside `path`, then put the draft in its place: a reader sees the old file or the new one, whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(draft)
+        with open(draft, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    replace_file(path, lambda draft: draft.write_text(text))
+
+
+def _alone(file, final: Path, ctx: Context, poll_s: float = 0.2) -> bool:
+    """Hold `file` exclusively; False as soon as `final` is there.
+
+    lockf, not flock: the kernel drops it at kill -9 and forked workers do not inherit it.
+    """
+    waited = False
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
+        except BlockingIOError:
+            held = False
+        os.listdir(final.parent)  # NFS revalidates the folder
+        if final.exists():
+            return False
+        if held:
+            file.truncate(0)
+            file.write(f"{socket.gethostname()} pid {os.getpid()} job {os.environ.get('SLURM_JOB_ID', '-')}\n")
+            file.flush()
+            return True
+        if not waited:
+            ctx.say(f"waiting for {final.name}, which another process makes")
+            waited = True
+        ctx.check()
+        time.sleep(poll_s)
+
+
+def _failure(mark: Path, name: str, error: BaseException) -> BaseException:
+    """Leave `.failed` so that dependents stop within this sweep; what the caller should raise."""
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    tail = traceback.format_exception(error)[-12:]
+    try:
+        write_json(mark, {"reason": reason, "traceback": "".join(tail)})
+    except OSError as full:
+        reason += f" (and {mark.name} could not be written: {full.strerror})"
+    if isinstance(error, (Refused, Failed)):
+        return error
+    return Failed(f"{name}: {reason}")
+
+
+def _write_made(out: Path, stage: Stage, parts, ctx: Context, seconds: float) -> None:
+    files = sorted(p for p in out.rglob("*") if p.is_file())
+    told = {
+        "stage": stage.name,
+        "version": stage.version,
+        "inputs": [p.name if isinstance(p, Path) else plain(p) for p in parts],
+        "files": {str(p.relative_to(out)): p.stat().st_size for p in files},
+        "seconds": round(seconds, 3),
+        "device": ctx.device,
+        "python": platform.python_version(),
+        "packages": packages(),
+        "host": platform.machine(),
+        "cores": ctx.workers,
+    }
+    write_json(out / "made.json", told)
+
+
+@cache
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("melqcd-bench", "torch", "diffusers", "transformers", "numpy", "scipy", "pandas", "av", "soxr"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def packages() -> dict[str, str]:
+    return dict(_versions())
+
+
+# ---- identity -------------------------------------------------------------------------------------------------------------------
+
+
+def digest(value) -> str:
+    """Sixteen hex digits, the same for equal values in any process; 1 and 1.0, and equal fields of different classes, differ."""
+    return hashlib.sha256(json.dumps(_typed(value), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _typed(value):
+    if isinstance(value, Path):
+        return {"artefact": value.name}
+    if hasattr(value, "identity"):
+        return {"is": _name(type(value)), "identity": _typed(value.identity()), **_source(type(value))}
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {}
+        for f in fields(value):
+            now = getattr(value, f.name)
+            # a field added later is left out of the key while it equals what the code did before it existed
+            if f.metadata.get("key", True) and not ("added" in f.metadata and now == f.metadata["added"]):
+                kept[f.name] = _typed(now)
+        return {"is": _name(type(value)), "fields": kept, **_source(type(value))}
+    if isinstance(value, enum.Enum):
+        return {"is": _name(type(value)), "enum": value.name}
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return {"int": value}
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, (tuple, list)):
+        return [_typed(v) for v in value]
+    if isinstance(value, dict):
+        return {"dict": {str(k): _typed(v) for k, v in value.items()}}
+    raise TypeError(f"{type(value).__name__} cannot be part of a key: {value!r}")
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _source(cls: type) -> dict[str, str]:
+    """A plugin's key holds its source file's syntax tree: comments and spaces do not count, code does."""
+    if cls.__module__.split(".")[0] in OURS:
+        return {}
+    return {"source": _tree(cls.__module__)}
+
+
+@cache
+def _tree(module: str) -> str:
+    path = getattr(sys.modules[module], "__file__", None)
+    text = ast.dump(ast.parse(Path(path).read_text())) if path and path.endswith(".py") else module
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plain(value):
+    """`value` as JSON that a person can read: components by class name and fields."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"is": type(value).__name__, **{f.name: plain(getattr(value, f.name)) for f in fields(value)}}
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, enum.Enum):
+        return value.name
+    return str(value) if isinstance(value, Path) else value
+
+
+def _folders(part) -> Iterator[Path]:
+    if isinstance(part, Path):
+        yield part
+    elif isinstance(part, (tuple, list)):
+        for p in part:
+            yield from _folders(p)
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """A private folder under `root`, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=".scratch-", dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

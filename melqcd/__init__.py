@@ -1,0 +1,1 @@
+"""The method of the paper as a library, usable without the harness."""
