@@ -11,8 +11,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from bench.errors import Stopped
+
+
+T = TypeVar("T")
 
 
 def allotted_cores() -> int:
@@ -74,7 +78,7 @@ class Context:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def track[T](self, items: Iterable[T], label: str, *, total: int | None = None, start: int = 0) -> Iterator[T]:
+    def track(self, items: Iterable[T], label: str, *, total: int | None = None, start: int = 0) -> Iterator[T]:
         """`items` with a progress bar on a terminal, one line per minute elsewhere; nothing for what ends within two seconds."""
         total = len(items) + start if total is None and hasattr(items, "__len__") else total  # type: ignore[arg-type]
         bar = Progress(label, total, start, quiet=self.quiet or self.rank > 0)
