@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Item:
 @dataclass(frozen=True)
 class Data(ABC):
     """A reader. Subclasses are frozen dataclasses; `root` never enters a key, what lies there does (`identity`)."""
+
+    rendered: ClassVar[bool] = False  # True: a world that stage `world` makes; its folder becomes `root`
 
     @abstractmethod
     def items(self) -> list[Item]:

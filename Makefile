@@ -1,0 +1,34 @@
+# Two commands: `make demo` and `make test`. Each sets up .venv on a machine that has only Python, pip and make.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+PIP = .venv/bin/pip --disable-pip-version-check
+BIN = .venv/bin
+export OMP_NUM_THREADS ?=
+
+.PHONY: demo test slow lint clean
+
+demo: .venv/ready
+	$(BIN)/bench demo
+
+test: .venv/ready lint
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow" --durations=8
+
+slow: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --level error
+
+# torch first and by itself: a looser range pulls gigabytes of CUDA on some machines
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --no-deps "$(TORCH)"
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv results/cache

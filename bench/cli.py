@@ -1,0 +1,176 @@
+"""The `bench` command: every verb in one place, the work imported when its verb is called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from bench.errors import Failed, Refused, Stopped
+
+WORDS = "settings as NAME=VALUE, for example control=melqcd control.bound=2 (see `bench list`)"
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        args.do(args)
+    except Refused as error:
+        _end(str(error), 2)
+    except Failed as error:
+        _end(str(error), 1)
+    except (Stopped, KeyboardInterrupt):
+        _end("stopped; the same command goes on from what was saved", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        if not error.filename:
+            raise
+        _end(f"{error.filename}: {error.strerror}", 1)
+
+
+def _end(message: str, status: int) -> None:
+    print(f"bench: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("bench", description="Compare control signals for video-to-audio generation.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, do, about: str, *, words: bool = True) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=about, description=about)
+        sub.set_defaults(do=do)
+        if words:
+            sub.add_argument("words", nargs="*", help=WORDS)
+        return sub
+
+    verb("demo", _demo, "a first table: render a few lab clips, degrade their sound, score that against the original")
+    sub = verb("score", _score, "score folders of generated sound against the real one", words=False)
+    sub.add_argument("generated", nargs="+", type=Path, help="a folder per system, files named by clip id (mp4, wav, flac)")
+    sub.add_argument("--reference", type=Path, required=True, help="folder of the real clips, with the same ids")
+    sub.add_argument("--labels", type=Path, help="csv with columns id and label; default: labels.csv in or above the reference")
+    sub.add_argument("--allow-missing", action="store_true", help="leave ids that one side lacks out of both, and say so")
+    sub.add_argument("--set", dest="words", nargs="*", default=[], metavar="NAME=VALUE", help=WORDS)
+    sub = verb("show", _show, "a picture of a control signal on a clip; `bench show proposition1` measures Proposition 1")
+    sub.add_argument("--out", type=Path, help="where the picture goes; default: shown/ in the results folder")
+    sub = verbs.add_parser("data", help="look at a data set: `bench data check data=... data.root=...`")
+    data = sub.add_subparsers(dest="what", required=True, metavar="WHAT")
+    sub = data.add_parser("check", help="counts, missing and bad files, duplicates, leaks between splits")
+    sub.set_defaults(do=_data_check)
+    sub.add_argument("words", nargs="*", help=WORDS)
+    sub.add_argument("--against", nargs="*", default=[], metavar="NAME=VALUE", help="another data set that must share no clip")
+    verb("check", _check, "the contract suite on a control: `bench check control=onset`")
+    verb("list", _list, "every component that a word can choose", words=False)
+    verb("plan", _plan, "what exists and what would be made; makes nothing")
+    return parser
+
+
+def _compose(words: list[str]):
+    from bench.settings import compose
+
+    return compose(*words)
+
+
+def _open_store(machine, *, dry: bool = False):
+    from bench.store import Store
+
+    return Store(Path(machine.results) / "cache", machine.context(), dry=dry)
+
+
+def _demo(args) -> None:
+    from bench.demo import demo
+
+    x, machine = _compose(["data.test=40", "data.train=10", *args.words])
+    store = _open_store(machine)
+    with store.ctx.signals():
+        demo(x, store, Path(machine.results))
+
+
+def _score(args) -> None:
+    from bench.scoring import print_scored, score_folders
+
+    x, machine = _compose(args.words)
+    store = _open_store(machine)
+    with store.ctx.signals():
+        scored = score_folders(
+            args.generated,
+            args.reference,
+            labels=args.labels,
+            judges=x.judges,
+            store=store,
+            ctx=store.ctx,
+            allow_missing=args.allow_missing,
+            words=args.words,
+            results=Path(machine.results),
+        )
+    print_scored(scored)
+
+
+def _show(args) -> None:
+    from bench import show
+
+    words = [w for w in args.words if "=" in w]
+    named = [w for w in args.words if "=" not in w]
+    if named == ["proposition1"]:
+        x, machine = _compose(words)
+        store = _open_store(machine)
+        with store.ctx.signals():
+            show.print_proposition1(x, store)
+        return
+    if len(named) != 1:
+        raise Refused("name one clip: `bench show control=melqcd VIDEO.mp4`, or an id of data=...; or `bench show proposition1`")
+    has_scale = any(w.startswith(("scale=", "scale.")) for w in words)
+    x, machine = _compose(words if has_scale else ["scale=control", *words])
+    out = args.out or Path(machine.results) / "shown"
+    print(show.picture(x, _open_store(machine), named[0], out))
+
+
+def _data_check(args) -> None:
+    from bench.data.check import check, print_check
+
+    x, machine = _compose(args.words)
+    against = [_compose(args.against)[0].data] if args.against else []
+    store = _open_store(machine)
+    with store.ctx.signals():
+        found = check(_rooted(x.data, store), against=[_rooted(a, store) for a in against], ctx=store.ctx)
+    print_check(found)
+    if not found.ok:
+        sys.exit(1)
+
+
+def _rooted(data, store):
+    from bench.chain import rooted
+
+    return rooted(data, store)
+
+
+def _check(args) -> None:
+    from controls.contract import check
+
+    x, _ = _compose(args.words)
+    found = check(x.control)
+    width = max(len(name) for name, _, _ in found)
+    for name, ok, detail in found:
+        print(f"{'ok  ' if ok else 'FAIL'}  {name:{width}}  {detail}".rstrip())
+    if not all(ok for _, ok, _ in found):
+        sys.exit(1)
+
+
+def _list(_args) -> None:
+    from bench.listing import listing
+
+    print(listing())
+
+
+def _plan(args) -> None:
+    from bench import chain
+
+    x, machine = _compose(args.words)
+    store = _open_store(machine, dry=True)
+    chain.truth(x, store)
+    for asked in store.asked:
+        print(f"{'there  ' if asked.exists else 'to make'}  {asked.key}")

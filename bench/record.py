@@ -1,0 +1,100 @@
+"""What is kept of a run: one JSON file, and its per-clip rows as CSV beside it. Reading them imports no component."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import Refused
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Record:
+    """scores: {metric id: {value, low, high, n, ...} or {value: null, why}}; rows: the CSV's path relative to the results folder."""
+
+    id: str
+    kind: str  # run, score
+    status: str  # done, failed
+    words: list[str]
+    experiment: dict[str, Any]
+    scores: dict[str, dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    rows: str | None = None
+
+    def write(self, results: Path, rows: pd.DataFrame | None = None) -> Path:
+        """Put this record, and `rows` if given, under `results`; the path of the JSON."""
+        from bench.store import replace_file
+
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            told = asdict(self)
+            if rows is not None:
+                (results / "rows").mkdir(exist_ok=True)
+                told["rows"] = f"rows/{self.id}.csv"
+                replace_file(results / told["rows"], lambda draft: rows.to_csv(draft, index=False))
+            text = json.dumps(_finite(told), indent=1, ensure_ascii=False) + "\n"
+            path = results / f"{self.id}.json"
+            replace_file(path, lambda draft: draft.write_text(text))
+        except OSError as error:
+            raise Refused(
+                f"cannot write the record to {results}: {error.strerror}; choose another folder with machine.results=..."
+            ) from error
+        return path
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    """Every record under `results`, oldest id first; Refused naming a file that is none."""
+    found = []
+    for path in sorted(Path(results).glob("*.json")):
+        try:
+            told = json.loads(path.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise Refused(f"{path} is not a record: {error}") from error
+        if not isinstance(told, dict) or not isinstance(told.get("id"), str) or "scores" not in told:
+            raise Refused(f"{path} is not a record: it has no id or no scores")
+        found.append(told)
+    return found
+
+
+def frame(results: Path | str = "results") -> pd.DataFrame:
+    """All records as one table, a row each; columns are dotted paths such as `experiment.control.bound` or `scores.mkl.lab.value`."""
+    import pandas as pd
+
+    return pd.json_normalize(read(Path(results)))
+
+
+def rows(results: Path | str = "results", ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """The per-clip rows of all records, or of those with `ids`: columns record, system, clip, sample, metric, value, status.
+
+    Raises Refused naming the record whose rows are missing.
+    """
+    import pandas as pd
+
+    results, wanted, parts = Path(results), None if ids is None else set(ids), []
+    for told in read(results):
+        if told.get("rows") is None or (wanted is not None and told["id"] not in wanted):
+            continue
+        path = (results / told["rows"]).resolve()
+        if not path.is_relative_to(results.resolve()) or not path.exists():
+            raise Refused(f"record {told['id']} names rows at {told['rows']}, which is not there")
+        part = pd.read_csv(path, dtype={"clip": str}, keep_default_na=False, na_values={"value": [""]})
+        part.insert(0, "record", told["id"])
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["record", "clip", "sample", "metric", "value", "status"])
+
+
+def _finite(value):
+    """JSON has no NaN: None stands for it."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

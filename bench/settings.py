@@ -1,0 +1,212 @@
+"""How words become an experiment: the dataclasses' defaults as plain dicts, Hydra merges the words, one checked builder makes the objects.
+
+A component's fields are its settings, its defaults and its documentation; no YAML holds a default (architecture, section 5).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from itertools import product
+from typing import Any, get_type_hints
+
+from bench.build import build
+from bench.components import Group, groups
+from bench.errors import Refused, near
+from bench.experiment import Experiment, Machine
+
+
+def compose(*words: str, site: bool = True) -> tuple[Experiment, Machine]:
+    """`compose("control=onset", "data.test=600")`: what the command line of the same words asks for.
+
+    site: put the words of the environment variable BENCH_WORDS first.
+    Raises Refused, in one line, for a setting that does not exist, has the wrong type or an impossible value.
+    """
+    parsed = _parse([*(site_words() if site else ()), *words])
+    known = groups()
+    chosen, rest = _choices(parsed, known)
+    tree = {name: _defaults_of(known[name], chosen[name]) for name in known}
+    tree |= _tree(Experiment, skip=known)
+    for word in rest:
+        _check_key(word, known, chosen)
+    merged = _merge(tree, rest)
+    made: dict[str, Any] = {}
+    for name, group in known.items():
+        if group.many:
+            made[name] = tuple(build(group.find(n), merged[name].get(n, {}), f"{name}.{n}") for n in chosen[name])
+        else:
+            made[name] = build(group.find(chosen[name]), merged[name], name)
+    machine = made.pop("machine")
+    return build(Experiment, {k: v for k, v in merged.items() if k not in known}, "", ready=made), machine
+
+
+def component(group: str, name: str, *words: str):
+    """One component by itself: `component("control", "melqcd", "bound=2")`."""
+    known = groups()[group]
+    cls = known.find(name)
+    parsed = _parse([f"{group}.{w}" for w in words])
+    for word in parsed:
+        _check_key(word, {group: known}, {group: name})
+    return build(cls, _merge({group: _tree(cls)}, parsed)[group], group)
+
+
+def site_words() -> list[str]:
+    """The words that this site puts before all others, from BENCH_WORDS in the same grammar."""
+    return shlex.split(os.environ.get("BENCH_WORDS", ""))
+
+
+def expand(words: Sequence[str]) -> list[list[str]]:
+    """`control=onset,energy seed=1` becomes two lists of words, as on Hydra's own command line."""
+    choices = []
+    for word, o in zip(words, _parse(words), strict=True):
+        swept = o.is_sweep_override()
+        choices.append([f"{o.get_key_element()}={v}" for v in o.sweep_string_iterator()] if swept else [word])
+    return [list(line) for line in product(*choices)]
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------------------
+
+
+def _parse(words: Iterable[str]) -> list:
+    return [_parse_one(word) for word in words]
+
+
+def _parse_one(word: str):
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    name, equals, value = word.partition("=")
+    if word.startswith(("+", "~")):
+        raise Refused(f"{word}: every setting exists already, write {name.lstrip('+~')}=VALUE")
+    if not equals:
+        raise Refused(f"{word}: write NAME=VALUE, for example {name}=...")
+    if "_target_" in word or name.split(".")[0] == "hydra":
+        raise Refused(f"{word}: words hold settings, not code")
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        pass  # the value holds what Hydra's grammar cannot read (~, é, brackets): taken literally below
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    try:
+        return OverridesParser.create().parse_override(f"{name}='{quoted}'")
+    except HydraException:
+        raise Refused(f"{word}: {name!r} cannot be the name of a setting") from None
+
+
+def _choices(parsed: list, known: dict[str, Group]) -> tuple[dict[str, Any], list]:
+    """Which component each group takes, and the words that are left."""
+    chosen: dict[str, Any] = {name: group.default for name, group in known.items()}
+    rest = []
+    for o in parsed:
+        name = o.key_or_group
+        if name not in known:
+            rest.append(o)
+            continue
+        if o.is_sweep_override():
+            raise Refused(f"{o.input_line}: one {name} at a time here; `bench run {o.input_line}` makes one run each")
+        value = o.value()
+        if known[name].many:
+            value = value if isinstance(value, list) else [value]
+            chosen[name] = tuple(_word(v) for v in value)
+            if len(set(chosen[name])) < len(chosen[name]):
+                raise Refused(f"{o.input_line}: one of them is named twice")
+        elif isinstance(value, (list, dict)):
+            raise Refused(f"{o.input_line}: one {name} only, for example {name}={known[name].names()[0]}")
+        else:
+            chosen[name] = _word(value)
+    for name, choice in chosen.items():
+        for one in choice if known[name].many else [choice]:
+            known[name].find(one)  # an unknown name is answered before anything else is looked at
+    return chosen, rest
+
+
+def _word(value) -> str:
+    """Hydra reads `none` and `null` as None; components are called by words."""
+    return "none" if value is None else str(getattr(value, "text", value))
+
+
+def _check_key(o, known: dict[str, Group], chosen: dict[str, Any]) -> None:
+    """Refuse a dotted word whose setting does not exist, with the nearest that does."""
+    if o.is_sweep_override():
+        raise Refused(f"{o.input_line}: several values; `bench run` makes one run of each, this command takes one")
+    head, *path = o.key_or_group.split(".")
+    if head not in known:
+        plain = [f.name for f in fields(Experiment) if f.name not in known]
+        if head not in plain or path:
+            raise Refused(f"{o.input_line}: no setting {head!r}.{near(head, [*known, *plain])}")
+        return
+    at: Any
+    if known[head].many:
+        if not path or path[0] not in chosen[head]:
+            raise Refused(f"{o.input_line}: {head} are {', '.join(chosen[head])}; write {head}.NAME.SETTING=VALUE")
+        at, path = known[head].find(path[0]), path[1:]
+    else:
+        at = known[head].find(chosen[head])
+    for part in path:
+        kinds = [at, *getattr(at, "__args__", ())]
+        cls = next((k for k in kinds if is_dataclass(k)), None)
+        if cls is None:
+            return  # a mapping or a plain value: the builder checks it
+        names = [f.name for f in fields(cls) if f.init]
+        if part not in names:
+            raise Refused(f"{o.input_line}: {cls.__name__} has no setting {part!r}.{near(part, names)}")
+        at = get_type_hints(cls)[part]
+
+
+# ---- trees ----------------------------------------------------------------------------------------------------------------------
+
+
+def _defaults_of(group: Group, choice) -> dict:
+    if group.many:
+        return {name: _tree(group.find(name)) for name in choice}
+    return _tree(group.find(choice))
+
+
+def _tree(cls: type, skip: Iterable[str] = ()) -> dict:
+    """The fields of `cls` with their defaults as plain containers; ??? where there is none (Hydra's word for it)."""
+    tree = {}
+    for f in fields(cls):
+        if f.name in skip or not f.init:
+            continue
+        if f.default is MISSING and f.default_factory is MISSING:
+            tree[f.name] = "???"
+        else:
+            tree[f.name] = _plain(f.default if f.default is not MISSING else f.default_factory())  # type: ignore[misc]
+    return tree
+
+
+def _plain(value):
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.init}
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _merge(tree: dict, rest: list) -> dict:
+    """`tree` with the words' values in place, by Hydra and OmegaConf."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    ConfigStore.instance().store(name="run", node=tree)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize(version_base="1.3", config_path=None):
+            got = hydra_compose("run", overrides=[o.input_line for o in rest])
+        return OmegaConf.to_container(got, resolve=True)  # type: ignore[return-value]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise Refused(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The line that says what is wrong: Hydra wraps it in where it happened."""
+    while error.__cause__:
+        error = error.__cause__
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,79 @@
+import subprocess
+import sys
+
+import pytest
+
+from bench.errors import Refused
+from bench.settings import compose, expand
+
+
+def control(*words):
+    return compose(*words, site=False)[0].control
+
+
+def test_defaults_come_from_the_dataclasses_alone():
+    x, machine = compose(site=False)
+    assert type(x.control).__name__ == "MelQCD" and x.control == type(x.control)()
+    assert type(x.data).__name__ == "Lab" and machine == type(machine)()
+
+
+def test_words_choose_components_and_change_their_settings():
+    x, machine = compose("control=melqcd", "control.bound=2", "data=folder", "data.root=/somewhere", "slots=original", "machine.results=r", site=False)
+    assert (x.control.bound, type(x.data).__name__, x.data.root, x.step, machine.results) == (2, "Folder", "/somewhere", 1, "r")
+
+
+def test_none_is_a_component():
+    assert type(control("control=none")).__name__ == "NoControl"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("control=melqdc", "Did you mean 'melqcd'"),
+        ("contrl=melqcd", "Did you mean 'control'"),
+        ("control.boud=2", "Did you mean 'bound'"),
+        ("control.bound=two", "control.bound must be a whole number, got 'two'"),
+        ("control.bound=1.5", "control.bound must be a whole number, got 1.5"),
+        ("control.bound=true", "control.bound must be a whole number, got True"),
+        ("control.bound=0", "bound"),
+        ("control.bands=7", "group"),
+        ("slots=sometimes", "slots must be one of video, original"),
+        ("+control.bound=2", "every setting exists already"),
+        ("~control.bound", "every setting exists already"),
+        ("control._target_=os.system", "not code"),
+        ("hydra.run.dir=x", "not code"),
+        ("control=onset,energy", "one control at a time"),
+        ("control.bound=1,2", "this command takes one"),
+        ("control", "write NAME=VALUE"),
+        ("judges=[sync,sync]", "named twice"),
+        ("judges.imagebind.path=x", "judges are sync"),
+        ("data.clips=null", "data.clips must be a whole number, got nothing"),
+        ("control={a: 1}", "one control only"),
+        ("control.bound=[1]", "control.bound must be a whole number"),
+    ],
+)
+def test_a_wrong_word_is_refused_with_the_nearest_right_one(word, said):
+    with pytest.raises(Refused) as refused:
+        compose(word, site=False)
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["~/clips", "/data/été", "/a b/c", "/data/[1]", "/x{y}", "C:\\clips", "it's", "a=b", "$HOME"])
+def test_values_that_hydra_cannot_read_are_taken_as_they_stand(value):
+    assert compose("data=folder", f"data.root={value}", site=False)[0].data.root == value
+
+
+def test_lists_of_settings_are_expanded_as_on_hydras_own_command_line():
+    assert expand(["control=onset,energy", "slots=video"]) == [["control=onset", "slots=video"], ["control=energy", "slots=video"]]
+    assert [line[0] for line in expand(["control.bound=range(1,4)"])] == [f"control.bound={i}" for i in (1, 2, 3)]
+
+
+def test_site_words_come_first(monkeypatch):
+    monkeypatch.setenv("BENCH_WORDS", "machine.results=/site control.bound=3")
+    x, machine = compose("control.bound=2")
+    assert (machine.results, x.control.bound) == ("/site", 2)
+
+
+def test_a_mistake_on_the_command_line_is_one_line_and_status_2(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "bench", "plan", "control=melqdc"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Did you mean 'melqcd'" in done.stderr
