@@ -77,7 +77,7 @@ def _scalar(hint: type, given: Any, at: str):
         return str(given)  # a folder called 2024
     if hint is float and isinstance(given, int) and not isinstance(given, bool):
         return float(given)
-    if hint in (int, float) and isinstance(given, bool) or not isinstance(given, hint):
+    if (hint in (int, float) and isinstance(given, bool)) or not isinstance(given, hint):
         kind = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}.get(hint, hint.__name__)
         raise Refused(f"{at} must be {kind}, got {_said(given)}")
     if hint is float and given != given:

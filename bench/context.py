@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from bench.errors import Stopped
 
-
 T = TypeVar("T")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from melqcd.mel import MelScale
+
 from bench.context import Context
 from bench.data.base import Data
 from bench.judges.base import Judge
 from controls.base import Control
-from melqcd.mel import MelScale
 
 
 @dataclass(frozen=True)

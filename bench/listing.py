@@ -34,7 +34,9 @@ def _entry(group: Group, name: str) -> list[str]:
     notes = _comments(cls)
     for f in fields(cls):
         if f.init:
-            value = f.default if f.default is not MISSING else f.default_factory() if f.default_factory is not MISSING else "needed"
+            value = (
+                f.default if f.default is not MISSING else f.default_factory() if f.default_factory is not MISSING else "needed"
+            )
             note = f"  # {notes[f.name]}" if f.name in notes else ""
             lines.append(f"      {f.name} = {value!r}{note}" if value != "needed" else f"      {f.name}  (needed){note}")
     return lines

@@ -88,7 +88,11 @@ def rows(results: Path | str = "results", ids: Iterable[str] | None = None) -> p
         part = pd.read_csv(path, dtype={"clip": str}, keep_default_na=False, na_values={"value": [""]})
         part.insert(0, "record", told["id"])
         parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["record", "clip", "sample", "metric", "value", "status"])
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["record", "clip", "sample", "metric", "value", "status"])
+    )
 
 
 def _finite(value):

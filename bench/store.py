@@ -5,22 +5,17 @@ Right without any lock, because files are replaced whole and renames are atomic;
 
 from __future__ import annotations
 
-import ast
-import enum
 import fcntl
-import hashlib
 import json
 import os
 import platform
 import shutil
 import socket
-import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -28,8 +23,7 @@ from typing import Any
 
 from bench.context import Context
 from bench.errors import Failed, Refused, Stopped
-
-OURS = ("bench", "controls", "melqcd")
+from bench.identity import digest, plain
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,9 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
             lock_file = open(self.root / f".{name}.lock", "a+")
         except OSError as error:
-            raise Refused(f"cannot write to {self.root}: {error.strerror}; choose another folder with machine.results=...") from error
+            raise Refused(
+                f"cannot write to {self.root}: {error.strerror}; choose another folder with machine.results=..."
+            ) from error
         with lock_file:
             if not _alone(lock_file, final, self.ctx):
                 return final  # made while we waited
@@ -246,86 +242,9 @@ def packages() -> dict[str, str]:
     return dict(_versions())
 
 
-# ---- identity -------------------------------------------------------------------------------------------------------------------
-
-
-def digest(value) -> str:
-    """Sixteen hex digits, the same for equal values in any process; 1 and 1.0, and equal fields of different classes, differ."""
-    return hashlib.sha256(json.dumps(_typed(value), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _typed(value):
-    if isinstance(value, Path):
-        return {"artefact": value.name}
-    if hasattr(value, "identity"):
-        return {"is": _name(type(value)), "identity": _typed(value.identity()), **_source(type(value))}
-    if is_dataclass(value) and not isinstance(value, type):
-        kept = {}
-        for f in fields(value):
-            now = getattr(value, f.name)
-            # a field added later is left out of the key while it equals what the code did before it existed
-            if f.metadata.get("key", True) and not ("added" in f.metadata and now == f.metadata["added"]):
-                kept[f.name] = _typed(now)
-        return {"is": _name(type(value)), "fields": kept, **_source(type(value))}
-    if isinstance(value, enum.Enum):
-        return {"is": _name(type(value)), "enum": value.name}
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):
-        return {"int": value}
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    if isinstance(value, (tuple, list)):
-        return [_typed(v) for v in value]
-    if isinstance(value, dict):
-        return {"dict": {str(k): _typed(v) for k, v in value.items()}}
-    raise TypeError(f"{type(value).__name__} cannot be part of a key: {value!r}")
-
-
-def _name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
-
-
-def _source(cls: type) -> dict[str, str]:
-    """A plugin's key holds its source file's syntax tree: comments and spaces do not count, code does."""
-    if cls.__module__.split(".")[0] in OURS:
-        return {}
-    return {"source": _tree(cls.__module__)}
-
-
-@cache
-def _tree(module: str) -> str:
-    path = getattr(sys.modules[module], "__file__", None)
-    text = ast.dump(ast.parse(Path(path).read_text())) if path and path.endswith(".py") else module
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def plain(value):
-    """`value` as JSON that a person can read: components by class name and fields."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__, **{f.name: plain(getattr(value, f.name)) for f in fields(value)}}
-    if isinstance(value, (tuple, list)):
-        return [plain(v) for v in value]
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, enum.Enum):
-        return value.name
-    return str(value) if isinstance(value, Path) else value
-
-
 def _folders(part) -> Iterator[Path]:
     if isinstance(part, Path):
         yield part
     elif isinstance(part, (tuple, list)):
         for p in part:
             yield from _folders(p)
-
-
-@contextmanager
-def scratch(root: Path) -> Iterator[Path]:
-    """A private folder under `root`, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=".scratch-", dir=root))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

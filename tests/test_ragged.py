@@ -66,5 +66,7 @@ def test_opening_many_clips_needs_no_more_memory_than_few(tmp_path):
             for i in range(clips):
                 writer.add(f"clip {i}", row)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the writer kept no array
-        grown[clips] = int(subprocess.run([sys.executable, "-c", READ, str(folder)], capture_output=True, text=True, check=True).stdout)
+        grown[clips] = int(
+            subprocess.run([sys.executable, "-c", READ, str(folder)], capture_output=True, text=True, check=True).stdout
+        )
     assert grown[20_000] - grown[200] < 12_000  # kB, against 200,000 kB of values

@@ -18,7 +18,15 @@ def test_defaults_come_from_the_dataclasses_alone():
 
 
 def test_words_choose_components_and_change_their_settings():
-    x, machine = compose("control=melqcd", "control.bound=2", "data=folder", "data.root=/somewhere", "slots=original", "machine.results=r", site=False)
+    x, machine = compose(
+        "control=melqcd",
+        "control.bound=2",
+        "data=folder",
+        "data.root=/somewhere",
+        "slots=original",
+        "machine.results=r",
+        site=False,
+    )
     assert (x.control.bound, type(x.data).__name__, x.data.root, x.step, machine.results) == (2, "Folder", "/somewhere", 1, "r")
 
 
@@ -64,7 +72,10 @@ def test_values_that_hydra_cannot_read_are_taken_as_they_stand(value):
 
 
 def test_lists_of_settings_are_expanded_as_on_hydras_own_command_line():
-    assert expand(["control=onset,energy", "slots=video"]) == [["control=onset", "slots=video"], ["control=energy", "slots=video"]]
+    assert expand(["control=onset,energy", "slots=video"]) == [
+        ["control=onset", "slots=video"],
+        ["control=energy", "slots=video"],
+    ]
     assert [line[0] for line in expand(["control.bound=range(1,4)"])] == [f"control.bound={i}" for i in (1, 2, 3)]
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from bench.context import Context
 from bench.errors import Failed, Refused
-from bench.store import Stage, Store, digest
+from bench.identity import digest
+from bench.store import Stage, Store
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNTED: list[str] = []
@@ -82,9 +83,11 @@ def test_paths_are_not_part_of_a_key():
 
 
 def test_a_key_is_the_same_in_every_process():
-    code = "from bench.store import digest; from melqcd.heads import Head; print(digest(['x', Head('class', 81, 2), 0.1]))"
+    code = "from bench.identity import digest; from melqcd.heads import Head; print(digest(['x', Head('class', 81, 2), 0.1]))"
     found = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": h}).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": h}
+        ).stdout
         for h in ("1", "2")
     }
     assert len(found) == 1
@@ -99,7 +102,7 @@ def test_a_plugins_key_changes_with_its_code_and_not_with_its_comments(tmp_path,
         module = __import__(f"plug{i}")
         module.P.__module__ = "plug"  # one name for all three, as three versions of one file have
         sys.modules["plug"] = module
-        from bench import store as under_test
+        from bench import identity as under_test
 
         under_test._tree.cache_clear()
         keys.append(digest(module.P()))

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from melqcd.mel import MelScale
 
 from bench.context import Context
 from bench.ragged import Ragged, RaggedWriter
 from bench.store import write_json
 from controls.base import Batch, Control
-from melqcd.mel import MelScale
 
 SECONDS_AT_ONCE = 320.0  # of sound in one batch: 32 clips of 10 s, about 1.5 GB at 256 bins
 
