@@ -1,0 +1,196 @@
+"""Waveform to natural-log mel spectrogram and to the picture that a diffusion model sees, at any scale and for whole batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import log
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MelScale:
+    """How sound becomes a mel picture. The defaults are the control's scale of the released Mel-QCD code (n_fft 1024)."""
+
+    rate: int = 16000  # Hz
+    n_fft: int = 1024  # samples of one transform, at least `window`
+    window: int = 1024  # samples of the Hann window, centred in the transform
+    hop: int = 160  # samples between frames: 100 frames a second
+    bins: int = 256  # mel bands, rows of the picture
+    frames: int = 1024  # columns of the picture: 10.24 s
+    low_hz: float = 0.0  # lower edge of the lowest band
+    high_hz: float = 8000.0  # upper edge of the highest band, at most rate / 2
+    peak: float = 0.95  # every clip is scaled to this largest magnitude; 0 leaves the level alone
+    floor: float = 1e-5  # of the mel magnitude before the logarithm; Auffusion's vocoder was trained with it
+    ceiling: float = 200.0  # mel magnitude that is white (1) in the picture, Auffusion's converter
+
+    def __post_init__(self):
+        if min(self.rate, self.window, self.hop, self.bins, self.frames) < 1:
+            raise ValueError(f"rate, window, hop, bins and frames must be positive, got {self}")
+        if self.n_fft < self.window or (self.n_fft - self.hop) % 2 or self.n_fft < self.hop:
+            raise ValueError(
+                f"n_fft must be at least window={self.window} and exceed hop={self.hop} by an even number, got {self.n_fft}"
+            )
+        if not 0 <= self.low_hz < self.high_hz <= self.rate / 2:
+            raise ValueError(
+                f"0 <= low_hz < high_hz <= rate / 2 = {self.rate / 2:g} must hold, got {self.low_hz:g} and {self.high_hz:g}"
+            )
+        if not 0 < self.floor < self.ceiling or not 0 <= self.peak <= 1:
+            raise ValueError(f"0 < floor < ceiling and 0 <= peak <= 1 must hold, got {self.floor}, {self.ceiling}, {self.peak}")
+
+    @property
+    def log_floor(self) -> float:
+        """The log mel of silence, black (0) in the picture."""
+        return log(self.floor)
+
+    @property
+    def log_ceiling(self) -> float:
+        return log(self.ceiling)
+
+    @property
+    def pad(self) -> int:
+        """Samples reflected at either end of a clip, so that N samples give N // hop frames."""
+        return (self.n_fft - self.hop) // 2
+
+    @property
+    def samples(self) -> int:
+        """Samples that fill the picture."""
+        return self.frames * self.hop
+
+    @property
+    def rate_frames(self) -> float:
+        """Frames a second."""
+        return self.rate / self.hop
+
+
+@dataclass(frozen=True)
+class Auffusion(MelScale):
+    """The backbone's scale: transforms twice as long, so its log mel lies about 0.70 nat above the control's."""
+
+    n_fft: int = 2048  # the window stays 1024
+
+
+@dataclass(frozen=True)
+class Lab(MelScale):
+    """The procedural world's scale: 2.56 s, and a picture that a small diffusion model learns on two cores."""
+
+    bins: int = 64  # a quarter of the control's rows
+    frames: int = 256  # 2.56 s
+
+
+def log_mel(wave: Tensor, scale: MelScale, *, samples: Tensor | None = None) -> Tensor:
+    """The natural-log mel spectrogram of each clip: [..., bins, N // hop], row 0 the lowest band.
+
+    wave: [..., N], mono at `scale.rate`. samples: [...], true lengths; each clip is reflected at its own end and its frames beyond
+    samples // hop hold the log floor, so a padded batch equals its clips one by one. Each clip is scaled to `scale.peak`; silence
+    stays silence. Half precision is computed in float32.
+    Source: the released Mel-QCD generate_mel.py (n_fft 1024) and Auffusion's converter.py (2048); bit-equal to the former on CPU.
+    """
+    import torch
+
+    if not wave.is_floating_point():
+        raise ValueError(f"wave must hold floats in [-1, 1], got {wave.dtype}; divide 16-bit integers by 32768")
+    *lead, length = wave.shape
+    frames = length // scale.hop
+    wave = wave.float() if wave.dtype in (torch.float16, torch.bfloat16) else wave
+    if frames == 0 or not wave.numel():
+        return wave.new_zeros(*lead, scale.bins, frames)
+    clips = wave.reshape(-1, length)
+    ends = None if samples is None else samples.reshape(-1).to(clips.device)
+    power = _power(_reflect(_levelled(clips, scale.peak, ends), scale.pad, ends), scale)
+    bank, _ = _tables(scale, power.device, power.dtype)
+    # 1e-9 is Auffusion's: a silent bin has magnitude 3e-5, above the floor, but a mel band's weights sum to 1 / spacing in Hz, far below 1
+    mel = (bank @ power.add_(1e-9).sqrt_()).clamp_(min=scale.floor).log_()
+    if ends is not None:
+        beyond = torch.arange(frames, device=mel.device) >= (ends // scale.hop)[:, None]
+        mel.masked_fill_(beyond[:, None, :], scale.log_floor)
+    return mel.reshape(*lead, scale.bins, frames)
+
+
+def to_image(mel: Tensor, scale: MelScale) -> Tensor:
+    """Log mel [..., bins, frames] as a picture in [0, 1]: 0 the log floor, 1 the log ceiling, row 0 the HIGHEST band."""
+    return ((mel - scale.log_floor) / (scale.log_ceiling - scale.log_floor)).clamp(0, 1).flip(-2)
+
+
+def from_image(image: Tensor, scale: MelScale) -> Tensor:
+    """The log mel that a picture stands for, row 0 the lowest band; inverse of `to_image` where that did not clip."""
+    return image.flip(-2) * (scale.log_ceiling - scale.log_floor) + scale.log_floor
+
+
+@cache
+def filterbank(rate: int, n_fft: int, bins: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Slaney's mel filters of unit area, float64 [bins, n_fft // 2 + 1]; equal to librosa.filters.mel to 1e-7.
+
+    A band narrower than the spacing of the transform's bins may be all zeros. The array is shared: it is read-only.
+    """
+    edges = _hz(np.linspace(_mel(np.array(low_hz)), _mel(np.array(high_hz)), bins + 2))
+    at = np.linspace(0, rate / 2, n_fft // 2 + 1)
+    up = (at - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    down = (edges[2:, None] - at) / np.diff(edges)[1:, None]
+    bank = np.clip(np.minimum(up, down), 0, None) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    bank.setflags(write=False)
+    return bank
+
+
+# Slaney's scale: linear to 1 kHz at 200/3 Hz a mel, then 27 mels for each factor of 6.4.
+def _mel(hz: np.ndarray) -> np.ndarray:
+    return np.where(hz < 1000, hz * 3 / 200, 15 + np.log(np.maximum(hz, 1000) / 1000) * 27 / np.log(6.4))
+
+
+def _hz(mel: np.ndarray) -> np.ndarray:
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
+
+
+@cache
+def _tables(scale: MelScale, device, dtype) -> tuple[Tensor, Tensor]:
+    """Filters and window on `device`. Made outside inference mode, or a later training run could not use them."""
+    import torch
+
+    with torch.inference_mode(False):
+        bank = filterbank(scale.rate, scale.n_fft, scale.bins, scale.low_hz, scale.high_hz)
+        window = torch.hann_window(scale.window, dtype=dtype, device=device)
+        return torch.from_numpy(bank.copy()).to(device, dtype), window
+
+
+def _levelled(clips: Tensor, peak: float, ends: Tensor | None) -> Tensor:
+    import torch
+
+    if ends is not None:
+        clips = clips * (torch.arange(clips.shape[-1], device=clips.device) < ends[:, None])
+    if not peak:
+        return clips
+    largest = clips.abs().amax(-1, keepdim=True)
+    return clips / torch.where(largest > 0, largest, 1) * peak
+
+
+def _reflect(clips: Tensor, pad: int, ends: Tensor | None) -> Tensor:
+    """[B, N + 2 pad]: each clip continued by its mirror image at its true ends, as often as a short one needs."""
+    import torch
+
+    rows, length = clips.shape
+    if ends is None:
+        ends = torch.full((rows,), length, device=clips.device)
+    period = (2 * (ends - 1)).clamp(min=1)[:, None]
+
+    def mirrored(at: Tensor) -> Tensor:
+        at = at % period
+        return clips.gather(1, torch.minimum(at, period - at).clamp(max=length - 1))
+
+    steps = torch.arange(pad, device=clips.device)
+    padded = torch.cat([mirrored((steps - pad).expand(rows, -1)), clips, clips.new_zeros(rows, pad)], dim=1)
+    tail = ends[:, None] + steps
+    return padded.scatter_(1, tail + pad, mirrored(tail))
+
+
+def _power(padded: Tensor, scale: MelScale) -> Tensor:
+    """|X|^2 of every frame: [B, n_fft // 2 + 1, frames]."""
+    import torch
+
+    _, window = _tables(scale, padded.device, padded.dtype)
+    spectrum = torch.stft(padded, scale.n_fft, scale.hop, scale.window, window, center=False, return_complex=True)
+    return torch.view_as_real(spectrum).square().sum(-1)
