@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--against", nargs="*", default=[], metavar="NAME=VALUE", help="another data set that must share no clip")
     verb("check", _check, "the contract suite on a control: `bench check control=onset`")
     verb("list", _list, "every component that a word can choose", words=False)
+    sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
+    sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
     verb("plan", _plan, "what exists and what would be made; makes nothing")
     return parser
 
@@ -164,6 +166,12 @@ def _list(_args) -> None:
     from bench.listing import listing
 
     print(listing())
+
+
+def _completion(args) -> None:
+    from bench.completion import SNIPPET, candidates
+
+    print("\n".join(candidates(args.typed[-1])) if args.typed else SNIPPET)
 
 
 def _plan(args) -> None:
