@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import log
 from typing import TYPE_CHECKING
 
-import numpy as np
+from melqcd.stft import filterbank, power, tables
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+__all__ = ["Auffusion", "Lab", "MelScale", "filterbank", "from_image", "log_mel", "to_image"]
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ def log_mel(wave: Tensor, scale: MelScale, *, samples: Tensor | None = None) -> 
         return wave.new_zeros(*lead, scale.bins, frames)
     clips = wave.reshape(-1, length)
     ends = None if samples is None else samples.reshape(-1).to(clips.device)
-    power = _power(_reflect(_levelled(clips, scale.peak, ends), scale.pad, ends), scale)
-    bank, _ = _tables(scale, power.device, power.dtype)
+    squares = power(_reflect(_levelled(clips, scale.peak, ends), scale.pad, ends), scale)
+    bank, _ = tables(scale, squares.device, squares.dtype)
     # 1e-9 is Auffusion's: a silent bin has magnitude 3e-5, above the floor, but a mel band's weights sum to 1 / spacing in Hz, far below 1
-    mel = (bank @ power.add_(1e-9).sqrt_()).clamp_(min=scale.floor).log_()
+    mel = (bank @ squares.add_(1e-9).sqrt_()).clamp_(min=scale.floor).log_()
     if ends is not None:
         beyond = torch.arange(frames, device=mel.device) >= (ends // scale.hop)[:, None]
         mel.masked_fill_(beyond[:, None, :], scale.log_floor)
@@ -120,41 +121,6 @@ def to_image(mel: Tensor, scale: MelScale) -> Tensor:
 def from_image(image: Tensor, scale: MelScale) -> Tensor:
     """The log mel that a picture stands for, row 0 the lowest band; inverse of `to_image` where that did not clip."""
     return image.flip(-2) * (scale.log_ceiling - scale.log_floor) + scale.log_floor
-
-
-@cache
-def filterbank(rate: int, n_fft: int, bins: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Slaney's mel filters of unit area, float64 [bins, n_fft // 2 + 1]; equal to librosa.filters.mel to 1e-7.
-
-    A band narrower than the spacing of the transform's bins may be all zeros. The array is shared: it is read-only.
-    """
-    edges = _hz(np.linspace(_mel(np.array(low_hz)), _mel(np.array(high_hz)), bins + 2))
-    at = np.linspace(0, rate / 2, n_fft // 2 + 1)
-    up = (at - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    down = (edges[2:, None] - at) / np.diff(edges)[1:, None]
-    bank = np.clip(np.minimum(up, down), 0, None) * (2 / (edges[2:] - edges[:-2]))[:, None]
-    bank.setflags(write=False)
-    return bank
-
-
-# Slaney's scale: linear to 1 kHz at 200/3 Hz a mel, then 27 mels for each factor of 6.4.
-def _mel(hz: np.ndarray) -> np.ndarray:
-    return np.where(hz < 1000, hz * 3 / 200, 15 + np.log(np.maximum(hz, 1000) / 1000) * 27 / np.log(6.4))
-
-
-def _hz(mel: np.ndarray) -> np.ndarray:
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
-
-
-@cache
-def _tables(scale: MelScale, device, dtype) -> tuple[Tensor, Tensor]:
-    """Filters and window on `device`. Made outside inference mode, or a later training run could not use them."""
-    import torch
-
-    with torch.inference_mode(False):
-        bank = filterbank(scale.rate, scale.n_fft, scale.bins, scale.low_hz, scale.high_hz)
-        window = torch.hann_window(scale.window, dtype=dtype, device=device)
-        return torch.from_numpy(bank.copy()).to(device, dtype), window
 
 
 def _levelled(clips: Tensor, peak: float, ends: Tensor | None) -> Tensor:
@@ -185,12 +151,3 @@ def _reflect(clips: Tensor, pad: int, ends: Tensor | None) -> Tensor:
     padded = torch.cat([mirrored((steps - pad).expand(rows, -1)), clips, clips.new_zeros(rows, pad)], dim=1)
     tail = ends[:, None] + steps
     return padded.scatter_(1, tail + pad, mirrored(tail))
-
-
-def _power(padded: Tensor, scale: MelScale) -> Tensor:
-    """|X|^2 of every frame: [B, n_fft // 2 + 1, frames]."""
-    import torch
-
-    _, window = _tables(scale, padded.device, padded.dtype)
-    spectrum = torch.stft(padded, scale.n_fft, scale.hop, scale.window, window, center=False, return_complex=True)
-    return torch.view_as_real(spectrum).square().sum(-1)
