@@ -98,6 +98,11 @@ class Plan:
     seed: tuple[int, ...]
 
     @property
+    def path(self) -> str:
+        """Where the clip lies in a rendered world."""
+        return f"videos/{self.kind.folder}/{self.id}.mp4"
+
+    @property
     def seconds(self) -> float:
         return self.frames / FPS
 
