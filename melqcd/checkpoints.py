@@ -1,0 +1,121 @@
+"""Read weights from other people's files, and keep our own state in files that are whole or not there.
+
+Nothing here runs code from a file: safetensors, or torch pickles of tensors and plain values.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SHOWN = 10  # names listed in a message about weights that do not fit
+
+
+def read_weights(path: Path | str, *, inside: Sequence[str] = (), prefix: str = "", contains: str = "") -> dict[str, Tensor]:
+    """The state dict in the file at `path`: .safetensors, or a torch pickle by any other name.
+
+    inside: names under which the file may nest it, tried in this order at each depth ("state_dict", "model", "generator"); a file
+        without them is taken as it is.
+    prefix: kept entries begin with it and lose it. contains: an entry's name must hold this ("v_encoder") to be kept.
+    Raises FileNotFoundError, and ValueError naming the file where it is damaged, holds code, or has nothing under `prefix`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            state: Any = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is cut off or no safetensors file: {error}") from error
+    else:
+        state = read_checkpoint(path)
+    state = _unnested(state, inside)
+    if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
+        found = f"; it holds {', '.join(map(str, list(state)[:SHOWN]))}" if isinstance(state, dict) else ""
+        raise ValueError(f"{path} holds no weights{' under ' + ' or '.join(inside) if inside else ''}{found}")
+    kept = {
+        k[len(prefix) :]: v
+        for k, v in state.items()
+        if isinstance(k, str) and isinstance(v, Tensor) and k.startswith(prefix) and contains in k
+    }
+    if not kept:
+        wanted = prefix or contains
+        raise ValueError(f"{path} has no entry named {wanted}...; its entries begin {', '.join(map(str, list(state)[:3]))}")
+    return kept
+
+
+def load_weights(module: nn.Module, state: dict[str, Tensor], source: Path | str, *, ignore: Sequence[str] = ()) -> None:
+    """Put `state` into `module`, every name and shape agreeing; `source` is what messages call it.
+
+    ignore: ends of names that a file may carry although nothing needs them ("position_ids").
+    Raises ValueError with the first ten names that are missing, not expected, or of another shape; `module` is then unchanged.
+    """
+    own = module.state_dict()
+    state = {k: v for k, v in state.items() if k in own or not any(k.endswith(i) for i in ignore)}
+    wrong = {
+        "missing": [k for k in own if k not in state],
+        "not expected": [k for k in state if k not in own],
+        "of another shape": [
+            f"{k} {list(v.shape)} for {list(own[k].shape)}" for k, v in state.items() if k in own and v.shape != own[k].shape
+        ],
+    }
+    if any(wrong.values()):
+        told = [f"{len(v)} {what}: {', '.join(v[:SHOWN])}{', ...' * (len(v) > SHOWN)}" for what, v in wrong.items() if v]
+        raise ValueError(f"{source} does not fit {type(module).__name__}. " + "; ".join(told))
+    module.load_state_dict(state)
+
+
+def read_checkpoint(path: Path) -> Any:
+    """What `write_checkpoint` put there, or a foreign torch pickle of tensors and plain values, on the CPU.
+
+    Raises ValueError naming the file where it is damaged or would run code.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch remarks on pickle protocols it then reads or refuses
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = str(error).partition("GLOBAL ")[2].split(" ")[0]
+        if named:
+            raise ValueError(
+                f"{path} is a pickle that would run code ({named}) and is not opened; where you trust it, save its state dict anew "
+                "with safetensors.torch.save_file"
+            ) from error
+        raise ValueError(f"{path} is damaged, or a pickle of more than tensors and plain values; it is not opened") from error
+    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
+        ) from error
+
+
+def write_checkpoint(path: Path, state: Any) -> None:
+    """Put `state` (tensors and plain values) at `path`: written beside, on the disk, then renamed over what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(draft, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _unnested(state: Any, inside: Sequence[str]) -> Any:
+    while isinstance(state, dict):
+        name = next((n for n in inside if isinstance(state.get(n), dict)), None)
+        if name is None:
+            break
+        state = state[name]
+    return state
