@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
 
 from melqcd.mel import MelScale
-from melqcd.stft import power, tables
+from melqcd.stft import mel_power
 
 RATE = 22050  # Hz
 HOP = 512  # samples between frames: 43.07 a second
@@ -38,8 +38,7 @@ def onset_strength(wave: Tensor, samples: Tensor | None = None) -> Tensor:
         return wave.new_zeros(rows, frames)
     if samples is not None:
         wave = wave * (torch.arange(length, device=wave.device) < ends[:, None])
-    bank, _ = tables(SCALE, wave.device, wave.dtype)
-    decibels = (bank @ power(pad(wave, (SCALE.n_fft // 2,) * 2), SCALE)).clamp_(min=1e-10).log10_().mul_(10)
+    decibels = mel_power(pad(wave, (SCALE.n_fft // 2,) * 2), SCALE).clamp_(min=1e-10).log10_().mul_(10)
     beyond = torch.arange(frames, device=wave.device) > (ends // HOP)[:, None]
     decibels.masked_fill_(beyond[:, None, :], -100.0)
     decibels = torch.maximum(decibels, decibels.amax((-2, -1), keepdim=True) - TOP_DB)

@@ -1,4 +1,4 @@
-"""Frames, transforms and mel filters: what every spectrogram of ours is made of."""
+"""Windowed transforms through mel filters: what every spectrogram of ours is made of."""
 
 from __future__ import annotations
 
@@ -12,25 +12,55 @@ if TYPE_CHECKING:
 
     from melqcd.mel import MelScale
 
+CACHED = 2**18  # samples of windowed frames handled at once on a CPU: 1 MB, which stays in its cache
+PIECES = 8  # of the filters, each multiplied only with the frequencies that it reaches
 
-def power(padded: Tensor, scale: MelScale) -> Tensor:
-    """|X|^2 of the frames of `padded` [B, samples], the first starting at its first sample: [B, n_fft // 2 + 1, frames]."""
+
+def mel_magnitude(padded: Tensor, scale: MelScale) -> Tensor:
+    """sqrt(|X|^2 + 1e-9) through the mel filters: [B, bins, frames], as Auffusion and Mel-QCD have it.
+
+    padded: [B, samples], floats; the first frame begins with its first sample.
+    """
+    return _filtered(padded, scale, lambda power: power.add_(1e-9).sqrt_())
+
+
+def mel_power(padded: Tensor, scale: MelScale) -> Tensor:
+    """|X|^2 through the mel filters: [B, bins, frames]."""
+    return _filtered(padded, scale, lambda power: power)
+
+
+def _filtered(padded: Tensor, scale: MelScale, of_power) -> Tensor:
+    """All frames at once on a GPU, in blocks that fit the cache on a CPU: twice as fast there, and memory stays flat."""
     import torch
 
-    _, window = tables(scale, padded.device, padded.dtype)
-    spectrum = torch.stft(padded, scale.n_fft, scale.hop, scale.window, window, center=False, return_complex=True)
-    return torch.view_as_real(spectrum).square().sum(-1)
+    window, pieces = _tables(scale, padded.device, padded.dtype)
+    side = (scale.n_fft - scale.window) // 2  # the zeros beside a short window are never touched: they do not change |X|
+    frames = padded[:, side : padded.shape[-1] - (scale.n_fft - scale.window - side)].unfold(-1, scale.window, scale.hop)
+    at_once = CACHED if padded.device.type == "cpu" else frames.numel()
+    across = max(1, at_once // (frames.shape[1] * scale.n_fft))
+    along = max(1, at_once // scale.n_fft)
+
+    def block(part: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft(part * window, n=scale.n_fft)
+        values = of_power(spectrum.real.square().add_(spectrum.imag.square())).transpose(-1, -2)
+        return torch.cat([bank @ values[:, low:high] for bank, low, high in pieces], dim=1)
+
+    return torch.cat([torch.cat([block(part) for part in rows.split(along, 1)], -1) for rows in frames.split(across)])
 
 
 @cache
-def tables(scale: MelScale, device, dtype) -> tuple[Tensor, Tensor]:
-    """Filters [bins, n_fft // 2 + 1] and Hann window of `scale`. Made outside inference mode, or a later training run could not use them."""
+def _tables(scale: MelScale, device, dtype) -> tuple[Tensor, list[tuple[Tensor, int, int]]]:
+    """Hann window, and the filters in pieces (bank, first frequency, end). Made outside inference mode, or training could not use them."""
     import torch
 
+    bank = filterbank(scale.rate, scale.n_fft, scale.bins, scale.low_hz, scale.high_hz)
     with torch.inference_mode(False):
-        bank = filterbank(scale.rate, scale.n_fft, scale.bins, scale.low_hz, scale.high_hz)
-        window = torch.hann_window(scale.window, dtype=dtype, device=device)
-        return torch.from_numpy(bank.copy()).to(device, dtype), window
+        pieces = []
+        for rows in np.array_split(bank, min(PIECES, scale.bins)):
+            reached = np.flatnonzero(rows.any(0))
+            low, high = (int(reached[0]), int(reached[-1]) + 1) if len(reached) else (0, 1)
+            pieces.append((torch.from_numpy(rows[:, low:high].copy()).to(device, dtype), low, high))
+        return torch.hann_window(scale.window, dtype=dtype, device=device), pieces
 
 
 @cache
