@@ -17,7 +17,8 @@ from melqcd.checkpoints import read_checkpoint, write_checkpoint
 from melqcd.processes import Group
 
 if TYPE_CHECKING:
-    from melqcd.training import Trained, Training
+    from melqcd.settings import Training
+    from melqcd.training import Trained
 
 Batch = Any  # tensors [clips, ...], alone or in tuples, lists and dicts
 WARM_EMA = 10  # the average forgets faster during its first steps: decay = min(ema, (1 + step) / (10 + step))
