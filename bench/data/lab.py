@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from bench.data.base import Data, Item, in_val
 
@@ -14,6 +14,8 @@ PoolName = Literal["bench", "backbone", "judges"]
 @dataclass(frozen=True)
 class Lab(Data):
     """Clips that exist by their number: the first 150 of `test=600` are the clips of `test=150`."""
+
+    rendered: ClassVar[bool] = True
 
     test: int = 150  # clips of the test split, ten a class as in AVSync15; 600 makes sharper tables
     train: int = 1350  # clips of the training split, 90 a class as in AVSync15; a tenth of them are val

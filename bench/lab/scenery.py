@@ -37,8 +37,8 @@ def backdrop(plan: Plan, rng: np.random.Generator, *, table: float | None = None
 
 def _clouds(rng: np.random.Generator, cells: int) -> np.ndarray:
     """[SIDE, SIDE] smooth random field, about -1 ... 1, with `cells` features across."""
-    field = zoom(rng.standard_normal((cells, cells)), SIDE / cells, order=1)
-    return field[:SIDE, :SIDE].astype(np.float32) * 0.7
+    field = np.asarray(zoom(rng.standard_normal((cells, cells)), SIDE / cells, order=1), np.float32)
+    return field[:SIDE, :SIDE] * np.float32(0.7)
 
 
 def _furnish(canvas: Canvas, wall: np.ndarray, rng: np.random.Generator) -> None:

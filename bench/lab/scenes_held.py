@@ -6,8 +6,8 @@ import numpy as np
 
 from bench.lab.canvas import Canvas, bar, block, disc, ellipse, outline, polygon
 from bench.lab.motion import Motion, smooth
+from bench.lab.props import BLACK, OAK, STEEL, WHITE
 from bench.lab.scenery import backdrop, hsv, skin
-from bench.lab.scenes_struck import BLACK, OAK, STEEL, WHITE
 from bench.lab.world import Plan
 
 FOAM = (0.97, 0.98, 1.0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
+from numpy.fft import irfft, rfft
 
 from bench.lab import held, struck
-from bench.lab.tones import band, fade, wander
+from bench.lab.tones import band, fade, fast_length, wander
 from bench.lab.world import RATE, Plan
 
 MAKERS = {
@@ -71,7 +71,7 @@ def _in_room(dry: np.ndarray, plan: Plan, rng: np.random.Generator) -> np.ndarra
     n = int(min(0.6, decay) * RATE)
     t = np.arange(n) / RATE
     tail = rng.standard_normal(n) * np.exp(-6.9 * t / decay) * (t > 0.006)
-    m = next_fast_len(len(dry) + n, real=True)
+    m = fast_length(len(dry) + n)
     hz = np.arange(m // 2 + 1) * (RATE / m)
     # walls take the treble: a one-pole filter
     response = rfft(tail / np.sqrt(np.sum(tail**2)), m) / (1 + 1j * hz / rng.uniform(2000, 6000))
@@ -93,5 +93,6 @@ def _elsewhere(plan: Plan, rng: np.random.Generator) -> np.ndarray:
         else:
             t = np.arange(n) / RATE
             hum = rng.choice([50.0, 60.0])
-            found += gain * sum(np.sin(2 * np.pi * k * hum * t) / k for k in (1, 2, 4, 6)).astype(np.float32)
+            k = np.array([[1], [2], [4], [6]])
+            found += gain * np.sum(np.sin(2 * np.pi * k * hum * t) / k, axis=0).astype(np.float32)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
+from numpy.fft import irfft, rfft
 from scipy.ndimage import gaussian_filter1d
 
 from bench.lab.world import RATE
@@ -28,9 +28,14 @@ def modes(hz, tau, seconds: float) -> np.ndarray:
     return found[:, : len(t)].imag * (hz < TOP)
 
 
+def fast_length(n: int) -> int:
+    """The least length of at least `n` whose spectrum is quickly made."""
+    return min(k << max(0, (-(-n // k) - 1).bit_length()) for k in (1, 3, 5, 9, 15))
+
+
 def band(rng: np.random.Generator, n: int, low: float, high: float, edge: float = 0.35) -> np.ndarray:
     """[n] noise between `low` and `high` Hz with unit rms; the sides fall within `edge` octaves."""
-    m = next_fast_len(n, real=True)
+    m = fast_length(n)
     hz = np.arange(m // 2 + 1, dtype=np.float32) * np.float32(RATE / m)
     octave = np.log2(np.maximum(hz, 1.0))
     over = np.maximum(np.maximum(np.log2(low) - octave, octave - np.log2(high)), 0) / edge
@@ -41,7 +46,7 @@ def band(rng: np.random.Generator, n: int, low: float, high: float, edge: float 
 
 def filtered(wave: np.ndarray, peaks: list[tuple[float, float, float]], floor: float = 0.05) -> np.ndarray:
     """`wave` through resonances (Hz, width in octaves, gain) on a floor: formants of a mouth, a body, a pipe."""
-    m = next_fast_len(len(wave), real=True)
+    m = fast_length(len(wave))
     octave = np.log2(np.maximum(np.arange(m // 2 + 1, dtype=np.float32) * np.float32(RATE / m), 1.0))
     gain = floor + sum(g * np.exp(-(((octave - np.log2(f)) / w) ** 2)) for f, w, g in peaks)
     return irfft(rfft(wave, m) * gain, m)[: len(wave)].astype(np.float32)
@@ -76,6 +81,6 @@ def fade(n: int, attack: float, release: float) -> np.ndarray:
 def wander(rng: np.random.Generator, n: int, hz: float) -> np.ndarray:
     """[n] slow unit-variance noise that changes about `hz` times a second."""
     points = int(n / RATE * hz * 4) + 8
-    slow = gaussian_filter1d(rng.standard_normal(points + 8), 2.0)[4:-4]
+    slow = np.asarray(gaussian_filter1d(rng.standard_normal(points + 8), 2.0))[4:-4]
     slow = slow / (slow.std() + 1e-6)
     return np.interp(np.arange(n), np.linspace(0, n, points), slow).astype(np.float32)
