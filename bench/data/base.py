@@ -28,7 +28,7 @@ class Data(ABC):
 
     @abstractmethod
     def items(self) -> list[Item]:
-        """Every listed clip, sorted by id. Raises DataError naming the file or row that cannot be read."""
+        """Every listed clip, sorted by id. Raises Refused naming the file or row that cannot be read."""
 
     @abstractmethod
     def identity(self) -> dict:
