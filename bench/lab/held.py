@@ -95,6 +95,7 @@ def bark(plan: Plan, rng: np.random.Generator) -> Waves:
 def engine(plan: Plan, rng: np.random.Generator) -> Waves:
     """Firing pulses whose rate jumps with the throttle and falls again. The idling between is `idle`."""
     touch = Touch(rng)
+    touch.attack = 0.004  # seconds, or the rise would swallow the first pulses, which are 10 to 30 ms apart
     return [_firing(plan, rng, touch, e) for e in plan.heard]
 
 
@@ -125,7 +126,7 @@ def _firing(plan: Plan, rng: np.random.Generator, touch: Touch, e: Event) -> np.
     rise = np.minimum(t / (0.35 * t[-1]), 1) ** 0.7 * np.where(u > 0.5, np.exp(-1.8 * (u - 0.5)), 1)
     hz = _idle_hz(plan) * (1.5 + (1.0 + 1.6 * e.strength) * rise)
     uneven = 1 + 0.25 * wander(rng, len(t), 30)
-    roar = play(_pulse(), hz) * uneven + 0.22 * band(rng, len(t), 150, 2500, edge=0.8) * (0.4 + 0.6 * rise)
+    roar = play(_pulse(), hz, 0.7) * uneven + 0.22 * band(rng, len(t), 150, 2500, edge=0.8) * (0.4 + 0.6 * rise)
     return filtered(roar, _pipe(plan), floor=0.15) * touch(rng, len(t)) * 1.2
 
 

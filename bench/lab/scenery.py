@@ -83,10 +83,10 @@ def walk_by(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     if plan.passer is None:
         return
     t = np.arange(plan.frames) / FPS
-    x = 48 + (t - plan.passer) * 130 * (1 if rng.random() < 0.5 else -1)
+    x = 48 + (t - plan.passer) * 110 * (1 if rng.random() < 0.5 else -1)
     coat = hsv(rng.random(), 0.35, rng.uniform(0.12, 0.4))
     step = 1.5 * np.sin(2 * np.pi * 1.8 * t)
-    canvas.paint(block(x, 66 + step, 37, 62, corner=22), coat, rim=0, soft=5, shade=0.3)
+    canvas.paint(block(x, 66 + step, 46, 62, corner=24), coat, rim=0, soft=5, shade=0.3)
     canvas.paint(ellipse(x, -2 + step, 17, 16), np.array(coat) * 0.5, rim=0, soft=5)
 
 

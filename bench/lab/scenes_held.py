@@ -33,7 +33,7 @@ def violin(plan: Plan, motion: Motion, rng: np.random.Generator) -> Canvas:
     for x in (-2.6, 0.0, 2.6):
         canvas.paint(block(48 + x, 48, 0.5 + 0.35 * playing, 40, corner=0.4), WHITE, opacity=blur, rim=0, shade=0)
     hand, press = skin(rng), 14 + 12 * (motion.pitch() + 1)
-    canvas.paint(bar(44, press + 2, 18, press + 34, 7), hand)
+    canvas.paint(bar(44, press + 2, -10, press + 68, 7), hand)
     canvas.paint(disc(47, press, 4.2), hand)
     lift = 3.5 * (1 - np.clip(4 * playing, 0, 1))
     x, y, lean = 48 + 30 * motion.travel(), 64 - lift, 0.07
@@ -41,7 +41,7 @@ def violin(plan: Plan, motion: Motion, rng: np.random.Generator) -> Canvas:
     canvas.shadow(bar(x - dx, y + 5 - dy, x + dx, y + 5 + dy, 2), opacity=0.3, soft=3)
     canvas.paint(bar(x - dx, y - dy, x + dx, y + dy, 1.6), WHITE, rim=0)
     canvas.paint(bar(x - dx, y - 3.4 - dy, x + dx, y - 3 + dy, 2.2), hsv(0.04, 0.7, 0.38))
-    canvas.paint(bar(x + dx + 4, y + 6, x + dx + 26, y + 40, 11), hsv(rng.random(), 0.5, 0.5))
+    canvas.paint(bar(x + dx + 4, y + 6, x + dx + 44, y + 70, 11), hsv(rng.random(), 0.5, 0.5))
     canvas.paint(ellipse(x + dx, y + dy, 6.5, 5.5), hand)
     return canvas
 
@@ -195,7 +195,7 @@ def knife(plan: Plan, motion: Motion, rng: np.random.Generator) -> Canvas:
     canvas.paint(bar(x - long * 0.45, y - 1.5, x + long * 0.48, y - 0.6, 1.4), WHITE, rim=0)
     hand = skin(rng)
     canvas.paint(bar(x + long * 0.5, y - 5, x + long * 0.5 + 20, y - 10, 7.5), hsv(rng.choice([0.0, 0.07, 0.6]), 0.5, 0.25))
-    canvas.paint(bar(x + long * 0.5 + 14, y - 9, x + long * 0.5 + 40, y - 46, 13), hsv(rng.random(), 0.5, 0.5))
+    canvas.paint(bar(x + long * 0.5 + 14, y - 9, x + long * 0.5 + 66, y - 90, 13), hsv(rng.random(), 0.5, 0.5))
     canvas.paint(ellipse(x + long * 0.5 + 12, y - 8, 8, 6.5, -0.3), hand)
     for _ in range(5):
         sx, sy = x - long * 0.4 + rng.uniform(-7, 14, plan.frames), y + rng.uniform(-13, 0, plan.frames)

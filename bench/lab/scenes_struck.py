@@ -75,7 +75,7 @@ def ball(plan: Plan, motion: Motion, rng: np.random.Generator) -> Canvas:
     canvas.paint(stripe, colour * (0.45 if plan.material else 0.8), rim=0, opacity=0.8)
     canvas.paint(disc(x - r * 0.35, y - r * 0.4, r * 0.2), WHITE, opacity=0.5, rim=0, soft=2)
     palm_y, hand = floor - 2 * r - 44 * np.maximum(h, 0.38) - 3.5, skin(rng)
-    canvas.paint(bar(x + 5, palm_y - 1, x + 34, palm_y - 24, 8), hsv(rng.random(), 0.5, 0.55))
+    canvas.paint(bar(x + 5, palm_y - 1, x + 68, palm_y - 50, 8), hsv(rng.random(), 0.5, 0.55))
     canvas.paint(ellipse(x, palm_y, 10, 3.8, -0.15), hand)
     return canvas
 

@@ -115,7 +115,7 @@ def maraca(plan: Plan, rng: np.random.Generator) -> Waves:
     tau = 0.7 * ringing(plan)
     for _ in plan.heard:
         t = ramp(0.02 + 5 * tau)
-        density = np.exp(-t / tau)
+        density = np.exp(-t / tau) + 4 * np.exp(-t / 0.004)  # most arrive together
         hits = np.where(rng.random(len(t)) < 0.05 * density, rng.standard_normal(len(t)), 0)
         grain = np.exp(-ramp(0.004) / 0.0008) * rng.standard_normal(64)
         cloud = np.convolve(hits, grain)[: len(t)] + 0.12 * density * rng.standard_normal(len(t))

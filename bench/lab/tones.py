@@ -60,9 +60,9 @@ def table(weights) -> np.ndarray:
     return (period / np.abs(period).max()).astype(np.float32)
 
 
-def play(period: np.ndarray, hz: np.ndarray) -> np.ndarray:
-    """[n] a wavetable read at a frequency that may change with every sample."""
-    phase = np.cumsum(hz) * (len(period) / RATE)
+def play(period: np.ndarray, hz: np.ndarray, begin: float = 0.0) -> np.ndarray:
+    """[n] a wavetable read at a frequency that may change with every sample, from `begin` (0 ... 1) of its period on."""
+    phase = (np.cumsum(hz) / RATE + begin) * len(period)
     return period[phase.astype(np.int64) % len(period)]
 
 
