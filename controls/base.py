@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from melqcd.heads import Head
     from melqcd.mel import MelScale
 
-    Signal = dict[str, Tensor]  # [B, n, slots] per head, n as the head says
+    Signal = dict[str, Tensor]  # [B, n, slots] per head, n as the head says, and per name that the control carries
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Control(ABC):
     """
 
     source: ClassVar[Literal["audio", "video"]] = "audio"  # video: nothing to predict, truth and prediction are one
+    # arrays of the signal [B, n, slots] besides those of the heads, which nobody predicts: n follows the scale or the features
+    carries: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def heads(self) -> dict[str, Head]:
@@ -81,7 +83,7 @@ class Control(ABC):
 
     @abstractmethod
     def extract(self, batch: Batch) -> Signal:
-        """The true signal of `batch`, one array [B, n, slots] per head: also the predictor's target."""
+        """The true signal of `batch`, one array [B, n, slots] per head (and per name in `carries`): also the predictor's target."""
 
     @abstractmethod
     def render(self, signal: Signal, scale: MelScale) -> Tensor:

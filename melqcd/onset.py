@@ -6,6 +6,8 @@ rate, and wrong at any other: at 16 kHz librosa's windows of 30 ms shrink to not
 
 from __future__ import annotations
 
+from math import gcd
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -80,3 +82,33 @@ def onsets(wave: Tensor, samples: Tensor | None = None, *, delta: float = DELTA)
     frames = None if samples is None else 1 + samples.to(wave.device) // HOP
     found = pick(onset_strength(wave, samples), delta, frames=frames)
     return [np.flatnonzero(row) * HOP for row in found.cpu().numpy()]
+
+
+def resampled(wave: Tensor, rate: int, samples: Tensor) -> tuple[Tensor, Tensor]:
+    """`wave` [B, N] at `rate` Hz as sound at 22.05 kHz, and the new lengths: through the spectrum, without ringing across the ends.
+
+    Differs from soxr's high quality by its steeper edge at half the lower rate.
+    """
+    if rate == RATE:
+        return wave, samples
+    common = gcd(rate, RATE)
+    down, up = rate // common, RATE // common
+    length = wave.shape[-1]
+    blocks = _smooth_number(-(-length // down) + 4)  # at least four blocks of silence between end and beginning
+    spectrum = torch.fft.rfft(wave, n=blocks * down)
+    wider = torch.fft.irfft(spectrum, n=blocks * up) * (up / down)
+    lengths = samples * up // down
+    return wider[:, : length * up // down], lengths
+
+
+def _smooth_number(least: int) -> int:
+    """The smallest number from `least` on whose factors are 2, 3 and 5: transforms of other lengths can be slow."""
+    number = least
+    while True:
+        rest = number
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return number
+        number += 1

@@ -1,0 +1,216 @@
+"""What every control signal must hold to, as plain functions: `check(control)` runs them on small synthetic sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING
+
+from controls.base import Batch, Control
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from controls.base import Signal
+    from melqcd.mel import MelScale
+
+Outcome = tuple[bool, str]
+SAME = 1e-3  # of scalars and pictures between a batch and its clips: what float32 transforms of other sizes leave
+FLIPS = 0.01  # share of codes that may differ there: values on the edge between two levels
+
+
+def check(control: Control, *, scale: MelScale | None = None, looks: int = 16) -> list[tuple[str, bool, str]]:
+    """(what must hold, whether it does, what was found) for each rule; a rule that raises does not hold.
+
+    scale: the lab's when left out. looks: size of the random image embeddings that a control may use.
+    """
+    from melqcd.mel import Lab
+
+    scale = scale or Lab()
+    found = []
+    for rule in RULES:
+        try:
+            ok, detail = rule(control, scale, looks)
+        except Exception as error:  # whatever a plugin raises is its finding
+            ok, detail = False, f"{type(error).__name__}: {error}"
+        found.append((rule.__doc__ or rule.__name__, ok, detail))
+    return found
+
+
+def sounds(scale: MelScale, *, step: int = 4, looks: int = 16) -> Batch:
+    """Seven clips: beats, a chord, noise, a sweep, a short clip, one shorter than a frame, and silence."""
+    import torch
+
+    length = scale.samples
+    at = torch.arange(length) / scale.rate
+    noise = torch.randn(length, generator=torch.Generator().manual_seed(0))
+    beats = noise * torch.exp(-25 * (at % 0.5))
+    chord = sum(torch.sin(2 * torch.pi * hz * at) for hz in (220.0, 440.0, 1330.0)) * torch.exp(-at)
+    sweep = torch.sin(2 * torch.pi * 300 * at * (1 + at))
+    wave = torch.stack([beats, chord, noise, sweep, beats + chord, noise, torch.zeros(length)])
+    samples = torch.tensor([length, length, length * 3 // 4, length, length // 3, scale.hop // 2, length])
+    wave = wave * 0.3 * (torch.arange(length) < samples[:, None])
+    batch = Batch.of(wave, scale, samples=samples, step=step)
+    generator = torch.Generator().manual_seed(1)
+    return replace(batch, looks=torch.randn(len(wave), batch.slots, looks, generator=generator))
+
+
+def clip(batch: Batch, row: int) -> Batch:
+    """Clip `row` of `batch` by itself, cut to its own length."""
+    n = int(batch.samples[row])
+    alone = Batch.of(batch.wave[row : row + 1, :n], batch.scale, step=batch.step)
+    return replace(alone, looks=None if batch.looks is None else batch.looks[row : row + 1, : alone.slots])
+
+
+def outputs(control: Control, signal: Signal) -> Signal:
+    """What a perfect predictor would emit for `signal`."""
+    return {name: head.one_hot(signal[name]) for name, head in control.heads().items()}
+
+
+def frozen(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """it is a frozen dataclass, and equal settings are equal and hash equally"""
+    if not is_dataclass(control) or not type(control).__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return False, f"{type(control).__name__} is not a frozen dataclass"
+    twin = type(control)(**{f.name: getattr(control, f.name) for f in fields(control) if f.init})
+    return twin == control and hash(twin) == hash(control), ""
+
+
+def keys(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """the signal has one array for each head and for each name it carries"""
+    expected = {*control.heads(), *control.carries}
+    found = set(control.extract(sounds(scale, looks=looks)))
+    return (
+        found == expected,
+        "" if found == expected else f"extract gives {sorted(found)}, heads and carries say {sorted(expected)}",
+    )
+
+
+def slots(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """every array is [clips, n, slots], with n as its head says, at 25 slots a second and at the mel's own rate"""
+    for step in (4, 1):
+        batch = sounds(scale, step=step, looks=looks)
+        for name, array in control.extract(batch).items():
+            head = control.heads().get(name)
+            n = head.n if head else (array.shape[1] if array.ndim == 3 else None)
+            if tuple(array.shape) != (len(batch.wave), n, batch.slots):
+                return False, f"{name} is {list(array.shape)}, expected {[len(batch.wave), n or 'n', batch.slots]} at step {step}"
+    return True, ""
+
+
+def ranges(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """codes are integers inside their head, yes/no values 0 or 1, scalars finite floats"""
+    signal = control.extract(sounds(scale, looks=looks))
+    for name, head in control.heads().items():
+        array = signal[name]
+        if head.kind == "class" and (array.is_floating_point() or array.min() < 0 or array.max() >= head.size):
+            return (
+                False,
+                f"{name} must hold integers in 0 ... {head.size - 1}, got {array.dtype} in {array.min()} ... {array.max()}",
+            )
+        if head.kind == "binary" and not ((array == 0) | (array == 1)).all():
+            return False, f"{name} must hold 0 and 1, got {array.unique()[:5].tolist()}"
+        if head.kind == "scalar" and not (array.is_floating_point() and array.isfinite().all()):
+            return False, f"{name} must hold finite floats, got {array.dtype}"
+    return True, ""
+
+
+def hints(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """the hint is a finite picture [clips, bins, frames] in [0, 1], at both rates of slots"""
+    for step in (4, 1):
+        batch = sounds(scale, step=step, looks=looks)
+        ok, detail = picture(control.render(control.extract(batch), scale), scale, len(batch.wave))
+        if not ok:
+            return ok, f"{detail} (step {step})"
+    return True, ""
+
+
+def picture(hint: Tensor, scale: MelScale, clips: int) -> Outcome:
+    """Whether `hint` is what the ControlNet takes; one picture may serve all clips."""
+    if tuple(hint.shape[1:]) != (scale.bins, scale.frames) or hint.shape[0] not in (1, clips):
+        return False, f"the hint is {list(hint.shape)}, expected {[clips, scale.bins, scale.frames]}"
+    if not hint.is_floating_point() or not hint.isfinite().all():
+        return False, f"the hint must hold finite floats, got {hint.dtype}"
+    if hint.min() < 0 or hint.max() > 1:
+        return False, f"the hint must lie in [0, 1] (0: log floor, 1: ceiling), got {hint.min():.3f} ... {hint.max():.3f}"
+    return True, ""
+
+
+def decoding(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """decoding what a perfect predictor emits gives the signal back"""
+    signal = control.extract(sounds(scale, looks=looks))
+    decoded = control.decode(outputs(control, signal))
+    wrong = [name for name in control.heads() if not decoded[name].eq(signal[name]).all()]
+    return not wrong, f"{', '.join(wrong)} changed" if wrong else ""
+
+
+def any_prediction(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """whatever a predictor emits, the hint is still a picture"""
+    import torch
+
+    signal = control.extract(sounds(scale, looks=looks))
+    generator = torch.Generator().manual_seed(2)
+    wild = {name: torch.randn(o.shape, generator=generator) * 5 for name, o in outputs(control, signal).items()}
+    carried = {name: signal[name] for name in control.carries}
+    return picture(control.render({**control.decode(wild), **carried}, scale), scale, len(sounds(scale).wave))
+
+
+def one_by_one(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """a batch of clips of unequal length is its clips one by one"""
+    batch = sounds(scale, looks=looks)
+    together = control.extract(batch)
+    for row, there in enumerate(batch.valid.sum(-1).tolist()):
+        alone = control.extract(clip(batch, row))
+        for name, array in together.items():
+            a, b = array[row, :, :there].double(), alone[name][0, :, :there].double()
+            head = control.heads().get(name)
+            exact = head is not None and head.kind != "scalar"
+            worst = (a.ne(b).double().mean() if exact else (a - b).abs().max()).item() if a.numel() else 0.0
+            if worst > (FLIPS if exact else SAME):
+                return False, f"{name} of clip {row} differs {f'in {worst:.1%} of its values' if exact else f'by {worst:.2g}'}"
+    return True, ""
+
+
+def silence(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """silence is accepted and gives a picture"""
+    import torch
+
+    batch = Batch.of(torch.zeros(2, scale.samples), scale)
+    batch = replace(batch, looks=torch.zeros(2, batch.slots, looks))
+    return picture(control.render(control.extract(batch), scale), scale, 2)
+
+
+def short(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """a clip of one frame, and one shorter than a frame, are accepted"""
+    import torch
+
+    for n in (scale.hop, scale.hop // 2):
+        batch = Batch.of(torch.full((1, n), 0.1), scale)
+        signal = control.extract(replace(batch, looks=torch.zeros(1, batch.slots, looks)))
+        wrong = [name for name, array in signal.items() if array.shape[0] != 1 or array.shape[-1] != batch.slots]
+        if wrong:
+            return (
+                False,
+                f"{', '.join(wrong)} of {n} samples: {[list(signal[w].shape) for w in wrong]}, expected {batch.slots} slots",
+            )
+    return True, ""
+
+
+def pure(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """extracting twice gives the same and leaves the batch as it was"""
+    batch, untouched = sounds(scale, looks=looks), sounds(scale, looks=looks)
+    first, second = control.extract(batch), control.extract(batch)
+    changed = [n for n in ("wave", "mel", "samples", "looks") if not getattr(batch, n).equal(getattr(untouched, n))]
+    if changed:
+        return False, f"extract changed batch.{', batch.'.join(changed)}"
+    return all(first[name].equal(second[name]) for name in first), ""
+
+
+def cost(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """its complexity is that of its heads"""
+    c = control.complexity()
+    return c.codes >= 1 and c.bits >= 0 and c.reals >= 0, f"{c.codes} codes ({c.bits:.2f} bits) and {c.reals} reals per slot"
+
+
+RULES: tuple[Callable[[Control, MelScale, int], Outcome], ...] = (
+    frozen, keys, slots, ranges, hints, decoding, any_prediction, one_by_one, silence, short, pure, cost,
+)  # fmt: skip

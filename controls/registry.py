@@ -1,0 +1,68 @@
+"""Control signals by name: the built-in ones and those of other distributions come through one group of entry points."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+
+from controls.base import Control
+
+GROUP = "melqcd_bench.controls"
+
+_added: dict[str, type[Control]] = {}
+
+
+def names() -> list[str]:
+    """Every name that `load` knows, sorted; nothing is imported, so a broken plugin is listed too."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)} | set(_added))
+
+
+def load(name: str) -> type[Control]:
+    """The class of that name. What `add` brought comes first.
+
+    Raises ValueError: an unknown name (with the nearest), a name that two distributions claim (with both), a plugin that cannot be
+    imported or is no frozen dataclass derived from Control (with its distribution).
+    """
+    if name in _added:
+        return _added[name]
+    found = _claims(name)
+    if not found:
+        near = get_close_matches(name, names(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no control signal {name!r}.{hint} Known: {', '.join(names())}")
+    if len(found) > 1:
+        raise ValueError(f"control {name!r} is claimed by {' and by '.join(sorted(found))}; uninstall one of them")
+    ((owner, entry),) = found.items()
+    try:
+        cls = entry.load()
+    except Exception as error:  # a plugin may fail in any way; it must be told apart from the harness
+        raise ValueError(
+            f"control {name!r} of {owner} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    return _checked(name, cls, f"{entry.value} of {owner}")
+
+
+def add(name: str, cls: type[Control]) -> None:
+    """Make `cls` known as `name` in this process, for notebooks and tests; it hides an installed control of that name."""
+    _added[name] = _checked(name, cls, getattr(cls, "__qualname__", repr(cls)))
+
+
+def origin(name: str) -> str:
+    """The distribution that brings `name`; several are joined by " and "."""
+    if name in _added:
+        return "this session"
+    return " and ".join(sorted(_claims(name))) or "nowhere"
+
+
+def _claims(name: str) -> dict[str, EntryPoint]:
+    """{distribution: entry point} of all that claim `name`."""
+    return {(e.dist.name if e.dist else "an unknown distribution"): e for e in entry_points(group=GROUP, name=name)}
+
+
+def _checked(name: str, cls: type, where: str) -> type[Control]:
+    if not (isinstance(cls, type) and issubclass(cls, Control)):
+        raise ValueError(f"control {name!r}: {where} is not a class derived from controls.Control")
+    if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise ValueError(f"control {name!r}: {where} must be a frozen dataclass: its fields are its settings and part of a key")
+    return cls
