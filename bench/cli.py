@@ -179,6 +179,6 @@ def _plan(args) -> None:
 
     x, machine = _compose(args.words)
     store = _open_store(machine, dry=True)
-    chain.truth(x, store)
+    chain.scores(x, store)
     for asked in store.asked:
         print(f"{'there  ' if asked.exists else 'to make'}  {asked.key}")

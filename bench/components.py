@@ -52,7 +52,12 @@ def groups() -> dict[str, Group]:
         Group("control", "melqcd", registry.names, registry.load),
         fixed("data", "lab", DATA),
         fixed("scale", "lab", {"control": "melqcd.mel:MelScale", "auffusion": "melqcd.mel:Auffusion", "lab": "melqcd.mel:Lab"}),
-        fixed("judges", ("sync",), JUDGES),
+        fixed("motion", "lab", {"lab": "bench.encoders:LabMotion"}),
+        fixed("backbone", "lab", {"lab": "bench.backbones:Lab", "auffusion": "bench.backbones:Auffusion"}),
+        fixed(
+            "sampling", "dpm", {n: f"melqcd.sampling:{c}" for n, c in (("dpm", "DPMSolver"), ("ddim", "DDIM"), ("pndm", "PNDM"))}
+        ),
+        fixed("judges", tuple(n for n in ("sync", "lab") if n in JUDGES), JUDGES),
         fixed("machine", "here", {"here": "bench.experiment:Here"}),
     ]
     return {g.name: g for g in found}

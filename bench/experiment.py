@@ -5,28 +5,66 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from melqcd.mel import MelScale
-
+from bench.backbones import AnyBackbone
 from bench.context import Context
 from bench.data.base import Data
+from bench.encoders import Encoder
 from bench.judges.base import Judge
+from bench.prompts import Prompt
 from controls.base import Control
+from melqcd.mel import MelScale
+from melqcd.sampling import Sampler
+from melqcd.settings import V2X, ControlNet
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The identity of a run. Components (control, data, scale, judges) have their own settings: `control.bound=2`."""
+    """The identity of a run. Components (control, data, backbone, ...) have their own settings: `control.bound=2`."""
 
     control: Control
     data: Data
     scale: MelScale  # of the control's mel; the backbone has its own
+    motion: Encoder
+    backbone: AnyBackbone
+    sampling: Sampler
     judges: tuple[Judge, ...]
+    predictor: V2X = V2X()
+    controlnet: ControlNet = ControlNet()
     slots: Literal["video", "original"] = "video"  # video: 25 a second; original: one per mel frame (the paper's true columns)
+    predicted: Literal["all", "none"] | tuple[str, ...] = (
+        "all"  # heads taken from the video; none: true hints; [code] those named
+    )
+    prompt: Prompt = "label"  # label: the class's name (the paper's protocol); generic: the same words for all
+    split: Literal["test", "val"] = "test"  # what is generated and scored; tuning sees val
+
+    def __post_init__(self):
+        if isinstance(self.predicted, tuple):
+            unknown = [name for name in self.predicted if name not in self.control.heads()]
+            if unknown:
+                known = ", ".join(self.control.heads()) or "none"
+                raise ValueError(f"predicted: this control has no head {unknown[0]!r}; its heads are {known}")
 
     @property
     def step(self) -> int:
         """Mel frames per slot."""
         return {"video": max(1, round(self.scale.rate / self.scale.hop / 25)), "original": 1}[self.slots]
+
+    @property
+    def positions(self) -> int:
+        """Video features in one window of the predictor: as long as the control's picture."""
+        return self.scale.frames // 4
+
+    @property
+    def controls(self) -> bool:
+        """False for `none`, which shows the backbone nothing."""
+        return bool(self.control.heads() or self.control.carries)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that are predicted from the video; () where the hints are true."""
+        if self.predicted == "none":
+            return ()
+        return tuple(self.control.heads()) if self.predicted == "all" else tuple(self.predicted)
 
 
 @dataclass(frozen=True)

@@ -133,25 +133,27 @@ def _check_key(o, known: dict[str, Group], chosen: dict[str, Any]) -> None:
         raise Refused(f"{o.input_line}: several values; `bench run` makes one run of each, this command takes one")
     head, *path = o.key_or_group.split(".")
     if head not in known:
-        plain = [f.name for f in fields(Experiment) if f.name not in known]
-        if head not in plain or path:
-            raise Refused(f"{o.input_line}: no setting {head!r}.{near(head, [*known, *plain])}")
+        own = {f.name: get_type_hints(Experiment)[f.name] for f in fields(Experiment) if f.name not in known}
+        if head not in own:
+            raise Refused(f"{o.input_line}: no setting {head!r}.{near(head, [*known, *own])}")
+        _check_path(o, own[head], path)
         return
-    at: Any
     if known[head].many:
         if not path or path[0] not in chosen[head]:
             raise Refused(f"{o.input_line}: {head} are {', '.join(chosen[head])}; write {head}.NAME.SETTING=VALUE")
-        at, path = known[head].find(path[0]), path[1:]
+        _check_path(o, known[head].find(path[0]), path[1:])
     else:
-        at = known[head].find(chosen[head])
+        _check_path(o, known[head].find(chosen[head]), path)
+
+
+def _check_path(o, at: Any, path: list[str]) -> None:
     for part in path:
-        kinds = [at, *getattr(at, "__args__", ())]
-        cls = next((k for k in kinds if is_dataclass(k)), None)
+        cls = next((k for k in (at, *getattr(at, "__args__", ())) if is_dataclass(k)), None)
         if cls is None:
             return  # a mapping or a plain value: the builder checks it
         names = [f.name for f in fields(cls) if f.init]
         if part not in names:
-            raise Refused(f"{o.input_line}: {cls.__name__} has no setting {part!r}.{near(part, names)}")
+            raise Refused(f"{o.input_line}: {cls.__name__} has no setting {part!r}.{near(part, names)}")  # type: ignore[union-attr]
         at = get_type_hints(cls)[part]
 
 

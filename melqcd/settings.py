@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, pi
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from diffusers import ControlNetModel
+    from torch import Tensor
+
+    from melqcd.backbone import Backbone
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,69 @@ class Training:
             return self.lr * (step + 1) / (warm + 1)
         gone = (step - warm) / max(1.0, self.steps - warm)
         return self.lr * {"cosine": 0.5 + 0.5 * cos(pi * gone), "linear": 1 - gone, "none": 1.0}[self.decay]
+
+
+@dataclass(frozen=True)
+class V2X:
+    """The predictor of control signals from video features: its size, its losses and its training.
+
+    The defaults suit the lab (64 slots, two cores). The released CodePredictor is width=512, depth=6, heads=8, bias=256, rate=100,
+    trained with batch=32 a GPU, lr=1.25e-5 (1e-4 x 32 / 256), warmup=0.1, decay=linear, clip=1 and 100 passes over the clips.
+    """
+
+    width: int = 128  # numbers per position inside the transformer, a multiple of `heads`
+    depth: int = 3  # blocks
+    heads: int = 4  # of attention
+    bias: int = 64  # width of the network that turns a distance in time into each head's attention bias
+    dropout: float = 0.1  # after attention, inside and after the feed-forward; the released value
+    rate: int = 25  # positions a second inside the transformer; 100 upsamples the features first, as released
+    gamma: float = 2.0  # focal loss of classes: (1 - p) ** gamma, the released value; 0 is cross-entropy
+    binary: str = "weighted"  # yes/no heads: weighted by the training split's no/yes ratio, or focal with the same gamma
+    training: Training = Training(steps=600, batch=32, lr=1e-3, warmup=0.1, decay="linear")
+
+    def __post_init__(self):
+        if self.width % self.heads or min(self.width, self.depth, self.heads, self.bias) < 1:
+            raise ValueError(f"width must be a positive multiple of heads={self.heads}, and depth and bias positive, got {self}")
+        if self.rate < 25 or self.rate % 25:
+            raise ValueError(f"rate must be a multiple of 25 positions a second, got {self.rate}; 25 or 100")
+        if self.binary not in ("weighted", "focal"):
+            raise ValueError(f"binary is weighted or focal, got {self.binary!r}")
+        if not 0 <= self.dropout < 1 or self.gamma < 0:
+            raise ValueError(f"dropout must lie in [0, 1) and gamma be at least 0, got {self.dropout} and {self.gamma}")
+
+
+@dataclass(frozen=True)
+class ControlNet:
+    """How the hint enters, and what is shown in training."""
+
+    hint: Literal["features", "pixels"] = "features"  # VAE-encoder features (released code), or diffusers' pixel embedding
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)  # channels of the layers that read the hint; the released stack's
+    training: Training = Training(steps=600, batch=16, lr=1e-3)  # the lab's; the paper names none
+    dropout: float = 0.1  # share of prompts replaced by "" in training, so that guidance has something to lead away from
+
+    def __post_init__(self):
+        object.__setattr__(self, "widths", tuple(self.widths))
+        if self.hint not in ("features", "pixels"):
+            raise ValueError(f"hint is features or pixels, got {self.hint!r}")
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths needs at least one layer of 1 channel or more, got {self.widths}")
+        if not 0 <= self.dropout <= 1:
+            raise ValueError(f"dropout is a share between 0 and 1, got {self.dropout}")
+
+    def build(self, backbone: Backbone) -> ControlNetModel:
+        """A ControlNet that begins as a copy of the UNet's encoder and, behind zero convolutions, changes nothing yet."""
+        from melqcd.controlnet import build
+
+        return build(self, backbone)
+
+    def load(self, path: Path | str, backbone: Backbone) -> ControlNetModel:
+        """What `save_pretrained` wrote at `path`. Raises ValueError where it is damaged or of other settings."""
+        from melqcd.controlnet import load
+
+        return load(self, path, backbone)
+
+    def show(self, hint: Tensor, backbone: Backbone) -> Tensor:
+        """What the network is given of hints [B, bins, frames] in [0, 1]: constant over the steps of sampling, so made once."""
+        from melqcd.controlnet import show
+
+        return show(self, hint, backbone)

@@ -88,3 +88,27 @@ def test_site_words_come_first(monkeypatch):
 def test_a_mistake_on_the_command_line_is_one_line_and_status_2(tmp_path):
     done = subprocess.run([sys.executable, "-m", "bench", "plan", "control=melqdc"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Did you mean 'melqcd'" in done.stderr
+
+
+def test_settings_of_networks_are_words_too():
+    x = compose(
+        "predictor.width=64", "predictor.training.steps=7", "controlnet.hint=pixels", "controlnet.widths=[8,8]", site=False
+    )[0]
+    assert (x.predictor.width, x.predictor.training.steps, x.controlnet.hint, x.controlnet.widths) == (64, 7, "pixels", (8, 8))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("predictor.widht=64", "Did you mean 'width'"),
+        ("predictor.training.step=7", "Did you mean 'steps'"),
+        ("predictor.training.steps=0", "training needs steps >= 1"),
+        ("predictor=small", "predictor has settings of its own"),
+        ("predicted=[cod]", "this control has no head 'cod'"),
+        ("sampling=dpn", "Did you mean 'dpm'"),
+    ],
+)
+def test_a_wrong_setting_of_a_network_is_refused_too(word, said):
+    with pytest.raises(Refused) as refused:
+        compose(word, site=False)
+    assert said in str(refused.value)

@@ -6,45 +6,43 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from melqcd.mel import MelScale
 
+from bench.clipset import Clips
 from bench.context import Context
 from bench.ragged import Ragged, RaggedWriter
 from bench.store import write_json
 from controls.base import Batch, Control
+from melqcd.mel import MelScale
 
 SECONDS_AT_ONCE = 320.0  # of sound in one batch: 32 clips of 10 s, about 1.5 GB at 256 bins
 
 
 def signals(out: Path, part: Path, ctx: Context, control: Control, scale: MelScale, step: int, clips: Path) -> None:
-    """Write one ragged array per head, in the order of the clips; a clip of f mel frames has ceil(f / step) slots.
+    """Write one ragged array per head (and per array that the control carries), in the order of the clips.
 
-    The longest clips go together, so that little is computed on padding; the arrays come out in the clips' own order.
+    A clip of f mel frames has ceil(f / step) slots. Clips of like length go together, so that little is computed on padding.
     """
     torch = ctx.torch()
-    waves = Ragged(clips, "wave")
-    heads = control.heads()
-    kinds = {name: "int32" if head.kind == "class" else "float32" for name, head in heads.items()}
-    drafts = {name: _Reordered(part, name, kinds[name], heads[name].n) for name in heads}
-    done = 0
+    known = Clips(clips)
+    waves, heads = known.waves, control.heads()
+    drafts: dict[str, _Reordered] = {}
     with torch.inference_mode():
-        for ids in ctx.track(list(batches(waves, scale.rate)), f"signals of {type(control).__name__}"):
-            lengths = torch.tensor([len(waves[i]) for i in ids])
-            wave = torch.zeros(len(ids), int(lengths.max()))
-            for row, id in enumerate(ids):
-                wave[row, : lengths[row]] = torch.from_numpy(np.array(waves[id]))
+        for ids in ctx.track(list(batches(waves, known.rate)), f"signals of {type(control).__name__}"):
+            wave, lengths = known.batch(ids)
             batch = Batch.of(wave.to(ctx.device), scale, samples=lengths.to(ctx.device), step=step)
-            found = control.extract(batch)
             slots = batch.valid.sum(-1).tolist()
-            for name in heads:
-                values = found[name].movedim(-1, -2).cpu().numpy()
+            for name, values in control.extract(batch).items():
+                if name not in drafts:
+                    kind = ("int32" if heads[name].kind == "class" else "float32") if name in heads else "float16"
+                    drafts[name] = _Reordered(part, name, kind, values.shape[1])
+                rows = values.movedim(-1, -2).cpu().numpy()
                 for row, id in enumerate(ids):
-                    drafts[name].add(id, values[row, : slots[row]])
-            done += len(ids)
+                    drafts[name].add(id, rows[row, : slots[row]])
             ctx.check()
-    for name, draft in drafts.items():
+    for draft in drafts.values():
         draft.write(out, list(waves))
-    write_json(out / "signal.json", {"heads": {n: [h.kind, h.size, h.n] for n, h in heads.items()}, "step": step, "clips": done})
+    kinds = {name: [head.kind, head.size, head.n] for name, head in heads.items()}
+    write_json(out / "signal.json", {"heads": kinds, "arrays": list(drafts), "step": step, "clips": len(waves)})
 
 
 def batches(waves: Ragged, rate: int) -> Iterator[list[str]]:

@@ -1,0 +1,56 @@
+"""The text-to-audio model that makes the sound, as a setting: where its weights lie and how its pictures become waves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.weights import LAB, content, weights
+from melqcd.mel import Auffusion as AuffusionScale
+from melqcd.mel import MelScale
+
+if TYPE_CHECKING:
+    from melqcd.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class AnyBackbone:
+    """A latent diffusion model in Auffusion's folder format."""
+
+    path: str = field(
+        default="", metadata={"key": False}
+    )  # the folder with vae/ unet/ scheduler/ tokenizer/ text_encoder/ vocoder/
+    vocoder: Literal["hifigan", "griffinlim"] = "hifigan"  # how a mel becomes a wave
+
+    def folder(self) -> Path:
+        return weights(self.path, "backbone")
+
+    def identity(self) -> dict:
+        return {"weights": content(self.folder()), "vocoder": self.vocoder}
+
+    def scale(self) -> MelScale:
+        """Of the pictures that it makes; read from the folder, no network is loaded."""
+        file = self.folder() / "mel.json"
+        return MelScale(**json.loads(file.read_text())) if file.exists() else AuffusionScale()
+
+    def load(self, device: str) -> Backbone:
+        from melqcd.backbone import Backbone
+
+        return Backbone.load(self.folder(), device=device)
+
+
+@dataclass(frozen=True)
+class Auffusion(AnyBackbone):
+    """Auffusion (CC BY-NC-SA), from a folder on this machine."""
+
+
+@dataclass(frozen=True)
+class Lab(AnyBackbone):
+    """The lab's own small model, trained on the procedural world and shipped with the package."""
+
+    vocoder: Literal["hifigan", "griffinlim"] = "griffinlim"  # by measurement (`bench lab check`)
+
+    def folder(self) -> Path:
+        return weights(self.path, "backbone", default=LAB / "backbone")

@@ -1,0 +1,47 @@
+"""The hint of a window of a clip: its control's signal, drawn at the backbone's size when it is needed and never stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.ragged import Ragged
+from controls.base import Control
+from melqcd.mel import MelScale
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Hints:
+    """`Hints(control, folder of signals, scale)`: pictures for (clip, first frame), black beyond the clip's end."""
+
+    def __init__(self, control: Control, signals: Path, scale: MelScale):
+        self.control, self.scale = control, scale
+        told = json.loads((signals / "signal.json").read_text())
+        self.signals = {name: Ragged(signals, name) for name in told["arrays"]}
+        self.step: int = told["step"]
+
+    def __contains__(self, id: str) -> bool:
+        return all(id in s._at for s in self.signals.values())
+
+    def draw(self, ids: Sequence[str], firsts: Sequence[int], *, frames: int) -> Tensor:
+        """[B, bins, frames] in [0, 1] of the windows that begin at `firsts` (multiples of the step)."""
+        import torch
+
+        slots = frames // self.step
+        signal, valid = {}, torch.zeros(len(ids), slots, dtype=torch.bool)
+        for name, stored in self.signals.items():
+            kind = torch.long if stored.values.dtype.kind == "i" else torch.float32
+            signal[name] = torch.zeros(len(ids), stored.values.shape[1], slots, dtype=kind)
+            for row, (id, first) in enumerate(zip(ids, firsts, strict=True)):
+                part = np.array(stored[id][first // self.step : first // self.step + slots])
+                signal[name][row, :, : len(part)] = torch.from_numpy(part).T
+                valid[row, : len(part)] = True
+        hint = self.control.render(signal, replace(self.scale, frames=frames))
+        return hint * valid.repeat_interleave(self.step, -1)[:, None, :frames]

@@ -1,0 +1,19 @@
+"""What the text encoder is told about a clip (amendment 12): the prompt is part of the experiment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bench.errors import Failed
+
+Prompt = Literal["label", "generic"]
+GENERIC = "a sound"
+
+
+def prompt_of(label: str, prompt: Prompt, *, clip: str) -> str:
+    """label: the class's text, as the paper has it; generic: the same words for all, so that the class can only come from the hint."""
+    if prompt == "generic":
+        return GENERIC
+    if not label:
+        raise Failed(f"clip {clip} has no label for its prompt: bring a labels.csv, or write prompt=generic")
+    return label.replace("_", " ")

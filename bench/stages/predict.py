@@ -1,0 +1,251 @@
+"""From video to signal: train the V2X predictor on true signals, then predict the hints of the clips that are generated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.clipset import Clips
+from bench.context import Context
+from bench.errors import Failed
+from bench.ragged import Ragged, RaggedWriter
+from bench.store import write_json
+from controls.base import Control
+from melqcd.settings import V2X
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from melqcd.predictor import Predictor
+    from melqcd.training import Draw
+
+CHUNK = 32  # clips of one prediction pass
+
+
+class Pairs:
+    """Motion features and true signals of clips, cut to windows of one length and padded to it.
+
+    positions: features of a window, at 25 a second; a signal has `per` slots for each of them (1, or 4 at the original slots).
+    """
+
+    def __init__(self, control: Control, truth: Path, motion: Path, positions: int):
+        self.heads = control.heads()
+        self.signals = {name: Ragged(truth, name) for name in self.heads}
+        self.features = Ragged(motion, "motion")
+        self.per = max(1, 4 // json.loads((truth / "signal.json").read_text())["step"])
+        self.positions = positions
+
+    def usable(self, ids: Sequence[str]) -> list[str]:
+        return [i for i in ids if i in self.features._at]
+
+    def of(self, ids: Sequence[str], firsts: Sequence[int] | None = None) -> dict[str, Tensor]:
+        """{"features" [B, positions, d], "valid" [B, slots], head: [B, n, slots]} from feature `firsts` on."""
+        import torch
+
+        firsts = firsts if firsts is not None else [0] * len(ids)
+        slots = self.positions * self.per
+        found: dict[str, Tensor] = {
+            "features": torch.zeros(len(ids), self.positions, self.features.values.shape[-1]),
+            "valid": torch.zeros(len(ids), slots, dtype=torch.bool),
+        }
+        for name, head in self.heads.items():
+            kind = torch.long if head.kind == "class" else torch.float32
+            found[name] = torch.zeros(len(ids), head.n, slots, dtype=kind)
+        for row, (id, first) in enumerate(zip(ids, firsts, strict=True)):
+            seen = np.array(self.features[id][first : first + self.positions], np.float32)
+            found["features"][row, : len(seen)] = torch.from_numpy(seen)
+            for name in self.heads:
+                part = np.array(self.signals[name][id][first * self.per : first * self.per + slots])
+                found[name][row, :, : len(part)] = torch.from_numpy(part).T
+                found["valid"][row, : len(part)] = True
+        return found
+
+    def length(self, id: str) -> int:
+        return len(self.features[id])
+
+
+def train_predictor(
+    out: Path, part: Path, ctx: Context, how: V2X, control: Control, positions: int, truth: Path, motion: Path, clips: Path
+) -> None:
+    """Train on the train split, keep the weights that do best on val, and write them with what they need to be read."""
+    torch = ctx.torch()
+    from melqcd.predictor import Predictor
+    from melqcd.training import train
+
+    known, pairs = Clips(clips), Pairs(control, truth, motion, positions)
+    ids, held = pairs.usable(known.ids("train")), pairs.usable(known.ids("val"))
+    if not ids:
+        raise Failed("no clip of the train split has a picture to predict from: data needs videos in split train")
+    torch.manual_seed(how.training.seed)
+    net = Predictor(how, pairs.features.values.shape[-1], control.heads())
+    net.fit(_fitted(pairs, ids))
+
+    def batches(draw: Draw) -> dict[str, Tensor]:
+        chosen = [ids[i] for i in draw.clips(len(ids)).tolist()]
+        room = torch.tensor([max(0, pairs.length(i) - positions) for i in chosen])
+        firsts = (torch.rand(len(chosen), generator=draw.generator) * (room + 1)).long().tolist()
+        return pairs.of(chosen, firsts)
+
+    def loss(batch: dict[str, Tensor]) -> Tensor:
+        return net.loss(batch["features"], batch, batch["valid"])
+
+    @torch.inference_mode()
+    def validate() -> float:
+        found = [loss(_on(pairs.of(some), ctx.device)) for some in _chunks(held)]
+        return float(torch.cat(found).mean())
+
+    every = max(1, how.training.steps // 6)
+    checks = {"validate": validate, "validate_every": every} if held else {}
+    trained = train(net, batches, loss, how.training, part=part, ctx=ctx, label="predictor", **checks)
+    thresholds = _thresholds(net, pairs, held, ctx.device)
+    from safetensors.torch import save_file
+
+    save_file(net.state_dict(), out / "predictor.safetensors")
+    facts = {"features": pairs.features.values.shape[-1], "positions": positions, "thresholds": thresholds}
+    facts |= {
+        "steps": trained.step,
+        "kept": trained.best,
+        "loss": trained.history,
+        "validation": trained.validated,
+        "clips": len(ids),
+    }
+    write_json(out / "predictor.json", facts)
+
+
+def hints(
+    out: Path, part: Path, ctx: Context, how: V2X, control: Control, predicted: tuple[str, ...], truth: Path, motion: Path, clips: Path,
+    predictor: Path,
+) -> None:  # fmt: skip
+    """Signals of the val and test clips with the heads in `predicted` taken from the video, the others true; how good they are beside it.
+
+    Clips longer than the predictor's window are predicted window by window, each slot from the window whose middle is nearest.
+    """
+    torch = ctx.torch()
+    from melqcd.checkpoints import load_weights, read_weights
+    from melqcd.predictor import Predictor
+
+    facts = json.loads((predictor / "predictor.json").read_text())
+    known, pairs = Clips(clips), Pairs(control, truth, motion, facts["positions"])
+    net = Predictor(how, facts["features"], control.heads())
+    load_weights(net, read_weights(predictor / "predictor.safetensors"), predictor / "predictor.safetensors")
+    net.to(ctx.device).eval()
+    heads, quality = control.heads(), {}
+    writers = {n: RaggedWriter(out, n, dtype="int32" if h.kind == "class" else "float32", tail=(h.n,)) for n, h in heads.items()}
+    for split in ("val", "test"):
+        ids = pairs.usable(known.ids(split))
+        if not ids:
+            continue
+        guessed: dict[str, dict[str, np.ndarray]] = {}
+        with torch.inference_mode():
+            for some in ctx.track(list(_chunks(ids)), f"predicting {split}"):
+                guessed |= _predict(net, control, pairs, some, facts["thresholds"], ctx.device)
+        for id in ids:
+            for name, writer in writers.items():
+                writer.add(id, guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]))
+        quality[split] = _quality(control, pairs, ids, guessed, known)
+    for writer in writers.values():
+        writer.close()
+    write_json(out / "predictor.json", quality)
+    write_json(out / "signal.json", json.loads((truth / "signal.json").read_text()))
+
+
+def _predict(
+    net: Predictor, control: Control, pairs: Pairs, ids: list[str], thresholds: dict[str, float], device: str
+) -> dict[str, dict[str, np.ndarray]]:
+    """{id: {head: [n, slots]}} of whole clips."""
+    from bench.windows import starts
+
+    size, per = pairs.positions, pairs.per
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for id in ids:
+        length = len(next(iter(pairs.signals.values()))[id])  # slots of the clip
+        firsts = starts(max(pairs.length(id), -(-length // per)), size, overlap=size // 4)
+        batch = _on(pairs.of([id] * len(firsts), firsts), device)
+        outputs = net(batch["features"], valid=batch["valid"])
+        signal = control.decode(outputs, thresholds=thresholds)
+        # a slot comes from the window in whose middle it lies
+        edges = [0, *((a + b + size) // 2 * per for a, b in zip(firsts, firsts[1:], strict=False)), length]
+        found[id] = {
+            name: np.concatenate(
+                [
+                    signal[name][w, :, edges[w] - firsts[w] * per : edges[w + 1] - firsts[w] * per].cpu().numpy()
+                    for w in range(len(firsts))
+                ],
+                axis=-1,
+            )
+            for name in pairs.heads
+        }
+    return found
+
+
+def _quality(control: Control, pairs: Pairs, ids: list[str], guessed: dict, known: Clips) -> dict[str, dict[str, float]]:
+    """Per head: accuracy beside the majority class, or error beside that of the mean; for Mel-QCD the cosine of shapes."""
+    import torch
+
+    from melqcd.agreement import accuracy, chance, similarity
+
+    longest = max(len(next(iter(pairs.signals.values()))[i]) for i in ids)
+    valid = torch.zeros(len(ids), longest, dtype=torch.bool)
+    told: dict[str, dict[str, float]] = {}
+    for name, head in pairs.heads.items():
+        true, made = torch.zeros(len(ids), head.n, longest), torch.zeros(len(ids), head.n, longest)
+        for row, id in enumerate(ids):
+            values = np.array(pairs.signals[name][id]).T
+            true[row, :, : values.shape[-1]] = torch.from_numpy(values)
+            made[row, :, : values.shape[-1]] = torch.from_numpy(np.asarray(guessed[id][name]))
+            valid[row, : values.shape[-1]] = True
+        weight = valid.sum(-1) / valid.sum()
+        if head.kind == "scalar":
+            error, spread = (true - made)[valid[:, None].expand_as(true)], true[valid[:, None].expand_as(true)]
+            told[name] = {"rmse": float(error.square().mean().sqrt()), "of_the_mean": float(spread.std(correction=0))}
+            continue
+        told[name] = {
+            "acc": float((accuracy(made, true, valid) * weight).sum()),
+            "chance": chance(true, valid, max(2, head.size)),
+        }
+        if head.kind == "binary":
+            hits = (made.bool() & true.bool() & valid[:, None]).sum()
+            told[name]["f1"] = float(
+                2 * hits / ((made.bool() & valid[:, None]).sum() + (true.bool() & valid[:, None]).sum()).clamp(min=1)
+            )
+        shapes = getattr(control, "shapes", None)
+        if shapes is not None:
+            told[name]["sim"] = float((similarity(shapes(made.long()), shapes(true.long()), valid) * weight).sum())
+    return told
+
+
+def _thresholds(net: Predictor, pairs: Pairs, held: list[str], device: str) -> dict[str, float]:
+    """For each yes/no head the threshold with the best F1 on val."""
+    import torch
+
+    from melqcd.agreement import best_threshold
+
+    wanted = [name for name, head in pairs.heads.items() if head.kind == "binary"]
+    if not wanted or not held:
+        return {}
+    with torch.inference_mode():
+        batches = [_on(pairs.of(some), device) for some in _chunks(held)]
+        outputs = [net(b["features"], valid=b["valid"]) for b in batches]
+    valid = torch.cat([b["valid"] for b in batches])
+    return {
+        name: best_threshold(torch.cat([o[name].sigmoid() for o in outputs]), torch.cat([b[name] for b in batches]), valid)[0]
+        for name in wanted
+    }
+
+
+def _fitted(pairs: Pairs, ids: list[str]):
+    for some in _chunks(ids):
+        batch = pairs.of(some)
+        yield batch["features"], {k: batch[k] for k in pairs.heads}, batch["valid"]
+
+
+def _chunks(ids: Sequence[str]):
+    return (list(ids[i : i + CHUNK]) for i in range(0, len(ids), CHUNK))
+
+
+def _on(batch: dict[str, Tensor], device: str) -> dict[str, Tensor]:
+    return {k: v.to(device) for k, v in batch.items()}
