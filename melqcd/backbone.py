@@ -1,0 +1,167 @@
+"""The frozen text-to-audio latent diffusion model, in Auffusion's folder format (spec/checkpoints.md, section 3: without adapter).
+
+vae/ unet/ scheduler/ tokenizer/ text_encoder/ vocoder/ as diffusers and transformers write them. `mel.json`, which is ours, holds the
+fields of its mel scale; without it the scale is Auffusion's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from melqcd.mel import Auffusion, MelScale
+
+AT_ONCE = 8  # pictures through the VAE in one pass: 3 GB at 256 x 1024
+
+
+@dataclass
+class Backbone:
+    """The model's parts, frozen and in evaluation mode. Pictures are hints: [B, bins, frames] in [0, 1], row 0 the highest band."""
+
+    vae: AutoencoderKL
+    unet: UNet2DConditionModel
+    text: CLIPTextModel
+    tokenizer: Any
+    schedule: DDPMScheduler  # betas and what the network predicts
+    scale: MelScale
+
+    def __post_init__(self):
+        for part in (self.vae, self.unet, self.text):
+            part.requires_grad_(False).eval()
+        if self.schedule.config["prediction_type"] != "epsilon":
+            raise ValueError(f"the backbone must predict the noise (epsilon), not {self.schedule.config['prediction_type']}")
+        if self.unet.config["in_channels"] != self.vae.config["latent_channels"]:
+            raise ValueError(
+                f"unet takes {self.unet.config['in_channels']} channels, but vae makes {self.vae.config['latent_channels']}"
+            )
+        if self.unet.config["cross_attention_dim"] != self.text.config.hidden_size:
+            wanted, found = self.unet.config["cross_attention_dim"], self.text.config.hidden_size
+            raise ValueError(f"unet attends to words of width {wanted}, but text_encoder makes {found}")
+
+    @classmethod
+    def load(cls, path: Path | str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Backbone:
+        """The model in the folder `path`; nothing is fetched, and no code in it is run.
+
+        Raises FileNotFoundError naming the part that is missing, and ValueError naming the folder whose weights are damaged or do
+        not agree with its config.json.
+        """
+        path = Path(path)
+        for name in ("vae", "unet", "scheduler", "tokenizer", "text_encoder"):
+            if not (path / name).is_dir():
+                raise FileNotFoundError(f"no {name}/ in {path}: a backbone has vae, unet, scheduler, tokenizer and text_encoder")
+        with _named(path / "scheduler"):
+            schedule: Any = DDPMScheduler.from_pretrained(path / "scheduler", local_files_only=True)
+        with _named(path / "tokenizer"):
+            tokenizer = CLIPTokenizer.from_pretrained(path / "tokenizer", local_files_only=True)
+        scale = MelScale(**json.loads((path / "mel.json").read_text())) if (path / "mel.json").exists() else Auffusion()
+        return cls(
+            vae=pretrained(AutoencoderKL, path / "vae", torch_dtype=dtype).to(device),
+            unet=pretrained(UNet2DConditionModel, path / "unet", torch_dtype=dtype).to(device),
+            text=pretrained(CLIPTextModel, path / "text_encoder", dtype=dtype).to(device),
+            tokenizer=tokenizer,
+            schedule=schedule,
+            scale=scale,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write the folder that `load` reads, but for the vocoder."""
+        path = Path(path)
+        self.vae.save_pretrained(path / "vae")
+        self.unet.save_pretrained(path / "unet")
+        self.text.save_pretrained(path / "text_encoder")
+        self.tokenizer.save_pretrained(path / "tokenizer")
+        self.schedule.save_pretrained(path / "scheduler")
+        (path / "mel.json").write_text(json.dumps(asdict(self.scale), indent=1) + "\n")
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.unet.dtype
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of one clip's latent."""
+        down = self.shrinks
+        return self.vae.config["latent_channels"], self.scale.bins // down, self.scale.frames // down
+
+    @property
+    def shrinks(self) -> int:
+        """Picture rows and columns per latent one."""
+        return 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Latents [B, c, h, w] of pictures, scaled to unit deviation: the posterior's mean."""
+        found = self._in_turn(lambda x: self.vae.encode(x).latent_dist.mode(), self.picture(image))  # type: ignore[union-attr]
+        return found * self.vae.config["scaling_factor"]
+
+    def features(self, image: Tensor) -> Tensor:
+        """[B, 2c, h, w]: the VAE encoder's output before quant_conv, which is how the released ControlNet is shown its hint."""
+        return self._in_turn(self.vae.encoder, self.picture(image))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures of latents [B, c, h, w]: of several equal channels the first."""
+        latents = latents.to(self.device, self.dtype) / self.vae.config["scaling_factor"]
+        made = self._in_turn(lambda z: self.vae.decode(z).sample, latents)  # type: ignore[union-attr]
+        return (made[:, 0].float() / 2 + 0.5).clamp(0, 1)
+
+    def words(self, prompts: Sequence[str]) -> Tensor:
+        """[B, 77, d]: last hidden states after the final layer norm, padded as Stable Diffusion does, padding attended to.
+
+        A prompt that says the same twice is encoded once; what does not fit into 77 tokens is cut off.
+        """
+        different = list(dict.fromkeys(prompts))
+        length = self.text.config.max_position_embeddings
+        ids = self.tokenizer(different, padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids
+        with torch.no_grad():
+            found = torch.cat([self.text(some.to(self.device)).last_hidden_state for some in ids.split(64)])
+        return found[[different.index(p) for p in prompts]]
+
+    def picture(self, image: Tensor) -> Tensor:
+        """[B, channels, bins, frames] in [-1, 1], as the VAE and diffusers' pixel embedding take it."""
+        if image.dim() != 3 or image.shape[-2] % self.shrinks or image.shape[-1] % self.shrinks:
+            raise ValueError(f"pictures are [B, bins, frames], both multiples of {self.shrinks}; got {list(image.shape)}")
+        image = image.to(self.device, self.dtype) * 2 - 1
+        return image[:, None].expand(-1, self.vae.config["in_channels"], -1, -1)
+
+    @staticmethod
+    def _in_turn(f, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return torch.cat([f(some) for some in x.split(AT_ONCE)])
+
+
+def pretrained(cls, folder: Path, **settings):
+    """`cls.from_pretrained(folder)`, refusing what does not fit instead of filling the gaps with random weights."""
+    with _named(folder):
+        model, told = cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **settings)
+    wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:3]))}" for k in told if told[k]]
+    if wrong:
+        raise ValueError(f"{folder}: the weights do not agree with config.json; " + "; ".join(wrong))
+    return model
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Errors about `folder` that say so."""
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{folder} cannot be read: {type(error).__name__}: {reason}") from error
