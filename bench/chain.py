@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench import stages
+from bench import artefacts
 from bench.data.base import Data
 from bench.experiment import Experiment
 from bench.store import Store
@@ -20,36 +20,43 @@ def sound(x: Experiment, store: Store) -> Path:
     """The generated sound of every clip of the split: `none` from the text alone, all others under their hints."""
     clips = decoded(x.data, store)
     if not x.controls:
-        return store(stages.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None)
-    truth = store(stages.signals, x.control, x.scale, x.step, clips)
-    latents = store(stages.latents, x.backbone, clips)
-    net = store(stages.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, clips, truth)
+        return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None)
+    truth = store(artefacts.signals, x.control, x.scale, x.step, clips)
+    latents = store(artefacts.latents, x.backbone, clips)
+    net = store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, clips, truth)
     hints = truth
     if x.heads:
-        motion = store(stages.features, "motion", x.motion, clips)
-        predictor = store(stages.train_predictor, x.predictor, x.control, x.positions, truth, motion, clips)
-        hints = store(stages.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
-    return store(stages.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints)
+        motion = store(artefacts.features, "motion", x.motion, clips)
+        predictor = store(artefacts.train_predictor, x.predictor, x.control, x.positions, truth, motion, clips)
+        hints = store(artefacts.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
+    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints)
 
 
 def reference(x: Experiment, store: Store) -> Path:
     """The scores of the true sound through the backbone's VAE and vocoder: the ceiling of what any control can reach."""
-    return scored(x, store(stages.reconstruct, x.backbone, x.split, decoded(x.data, store)), store)
+    return scored(x, store(artefacts.reconstruct, x.backbone, x.split, decoded(x.data, store)), store)
 
 
 def scored(x: Experiment, sound: Path, store: Store) -> Path:
-    """The scores of a folder of sounds against the real ones; both sides heard by the same judges, the real one once for all."""
+    """The scores of a folder of sounds against the real ones, both heard by the same judges: the real ones once for all systems.
+
+    Judges of timing hear clips whose length is not the real one's again, cut or padded to it (metrics.md, section 0).
+    """
     clips = decoded(x.data, store)
-    heard = tuple(store(stages.judge, judge, sound, x.split) for judge in x.judges)
-    real = tuple(store(stages.judge, judge, clips, x.split) for judge in x.judges)
-    return store(stages.score, heard, real, clips, x.split)
+    heard = tuple(store(artefacts.judge, judge, sound, x.split) for judge in x.judges)
+    real = tuple(store(artefacts.judge, judge, clips, x.split) for judge in x.judges)
+    pairs = store(artefacts.pairs, heard, real)
+    for judge in (j for j in x.judges if j.trims):
+        heard += (store(artefacts.judge, judge, sound, None, pairs, "made"),)
+        real += (store(artefacts.judge, judge, clips, None, pairs, "real"),)
+    return store(artefacts.score, heard, real, clips, pairs)
 
 
 def decoded(data: Data, store: Store) -> Path:
     """The decoded clips of `data`."""
-    return store(stages.clips, rooted(data, store))
+    return store(artefacts.clips, rooted(data, store))
 
 
 def rooted(data: Data, store: Store) -> Data:
     """`data` with its files in place: a world that is rendered is rendered first."""
-    return replace(data, root=str(store(stages.world, data))) if data.rendered else data  # type: ignore[call-arg]
+    return replace(data, root=str(store(artefacts.world, data))) if data.rendered else data  # type: ignore[call-arg]

@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("words", nargs="*", help=WORDS)
         return sub
 
+    verb("run", _run, "the main job: train what a control needs, generate, score, and show it between floor and ceilings")
     verb("demo", _demo, "a first table: render a few lab clips, degrade their sound, score that against the original")
     sub = verb("score", _score, "score folders of generated sound against the real one", words=False)
     sub.add_argument("generated", nargs="+", type=Path, help="a folder per system, files named by clip id (mp4, wav, flac)")
@@ -90,6 +91,18 @@ def _demo(args) -> None:
     store = _open_store(machine)
     with store.ctx.signals():
         demo(x, store, Path(machine.results))
+
+
+def _run(args) -> None:
+    from bench.run import rows_of, run
+    from bench.settings import compose, expand, site_words
+
+    lines = expand([*site_words(), *args.words])
+    composed = [compose(*line, site=False) for line in lines]
+    machine = composed[0][1]
+    store = _open_store(machine)
+    with store.ctx.signals():
+        run(rows_of([x for x, _ in composed]), store, Path(machine.results), args.words)
 
 
 def _score(args) -> None:
@@ -175,10 +188,12 @@ def _completion(args) -> None:
 
 
 def _plan(args) -> None:
-    from bench import chain
+    from bench.run import rows_of
+    from bench.settings import compose, expand, site_words
 
-    x, machine = _compose(args.words)
-    store = _open_store(machine, dry=True)
-    chain.scores(x, store)
-    for asked in store.asked:
+    composed = [compose(*line, site=False) for line in expand([*site_words(), *args.words])]
+    store = _open_store(composed[0][1], dry=True)
+    for row in rows_of([x for x, _ in composed]):
+        row.scores(store)
+    for asked in {a.key: a for a in store.asked}.values():
         print(f"{'there  ' if asked.exists else 'to make'}  {asked.key}")

@@ -1,16 +1,1 @@
-"""The stages of the chain by name: where each one's code is, and which version of it."""
-
-from bench.store import Stage
-
-world = Stage("world", "bench.stages.world:world")
-clips = Stage("clips", "bench.stages.clips:clips")
-features = Stage("features", "bench.stages.features:features")
-signals = Stage("signals", "bench.stages.signals:signals")
-train_predictor = Stage("predictor", "bench.stages.predict:train_predictor")
-hints = Stage("hints", "bench.stages.predict:hints")
-latents = Stage("latents", "bench.stages.latents:latents")
-train_controlnet = Stage("controlnet", "bench.stages.control:train_controlnet")
-sample = Stage("sound", "bench.stages.sound:sample")
-reconstruct = Stage("reference", "bench.stages.sound:reconstruct")
-judge = Stage("judge", "bench.stages.judge:judge")
-score = Stage("score", "bench.stages.score:score")
+"""The code that makes each artefact: functions `make(out, part, ctx, *parts)`, named in bench/artefacts.py."""

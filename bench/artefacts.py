@@ -1,0 +1,18 @@
+"""Every artefact of the chain by name: which stage makes it, and in which version."""
+
+from bench.store import Stage
+
+world = Stage("world", "bench.stages.world:world")
+clips = Stage("clips", "bench.stages.clips:clips")
+features = Stage("features", "bench.stages.features:features")
+signals = Stage("signals", "bench.stages.signals:signals")
+train_predictor = Stage("predictor", "bench.stages.predict:train_predictor")
+hints = Stage("hints", "bench.stages.predict:hints")
+latents = Stage("latents", "bench.stages.latents:latents")
+train_controlnet = Stage("controlnet", "bench.stages.control:train_controlnet")
+sample = Stage("sound", "bench.stages.sound:sample")
+reconstruct = Stage("reference", "bench.stages.sound:reconstruct")
+degrade = Stage("degraded", "bench.stages.degrade:degrade")
+judge = Stage("judge", "bench.stages.judge:judge")
+pairs = Stage("pairs", "bench.stages.score:pairs")
+score = Stage("score", "bench.stages.score:score")

@@ -1,0 +1,152 @@
+"""`bench run`: make what an experiment needs, put floor and ceilings beside it, keep a record of each, and show the table."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench import chain
+from bench.experiment import Experiment
+from bench.identity import digest, plain
+from bench.record import Record
+from bench.store import Store, packages
+from controls import registry
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what it is called, and the experiment behind it; `reference` is the true sound through VAE and vocoder."""
+
+    name: str
+    x: Experiment
+    reference: bool = False
+
+    def scores(self, store: Store) -> Path:
+        return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
+
+
+def rows_of(xs: list[Experiment]) -> list[Row]:
+    """Floor, the controls asked for (by true hints, and by predicted ones where there is something to predict), and ceilings."""
+    x = xs[0]
+    none, oracle = (replace(x, control=registry.load(name)(), predicted="none") for name in ("none", "oracle"))
+    rows = [Row("none", none)]
+    for one in xs:
+        name = control_name(one)
+        if name in ("none", "oracle"):
+            continue
+        rows.append(Row(f"{name}, true hints", replace(one, predicted="none")))
+        if one.heads:
+            which = "predicted" if one.predicted == "all" else f"predicted {', '.join(one.heads)}"
+            rows.append(Row(f"{name}, {which}", one))
+    return [*rows, Row("oracle", oracle), Row("reference", none, reference=True)]
+
+
+def control_name(x: Experiment) -> str:
+    """The word by which the control is chosen, with the settings that are not its defaults."""
+    cls = type(x.control)
+    name = next((n for n in registry.names() if _is(n, cls)), cls.__name__)
+    default = plain(cls())
+    changed = [f"{k}={v}" for k, v in plain(x.control).items() if default.get(k) != v]
+    return " ".join([name, *changed])
+
+
+def _is(name: str, cls: type) -> bool:
+    try:
+        return registry.load(name) is cls
+    except ValueError:  # another distribution's broken plugin is not this control
+        return False
+
+
+def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
+    """Keep a record of each row under `results`, making what does not exist yet, and print the table."""
+    from bench.score_table import print_scored
+    from bench.scoring import Scored, System, compare
+
+    records, systems = [], []
+    for row in rows:
+        record, folder = _recorded(row, store, results, words)
+        records.append(record)
+        systems.append(System(row.name, record.scores, folder))
+    by_name = {s.name: s for s in systems}
+    against = [compare([by_name[a], by_name[b]]) for a, b in _between([row.name for row in rows])]
+    notes = [line for record in records for line in _told(record)]
+    notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds of each row under sound-…, named in its record")
+    paths = [results / f"{record.id}.json" for record in records]
+    print_scored(Scored(systems, corrected([c for some in against for c in some]), _clips(systems), notes, paths))
+
+
+def _between(names: list[str]) -> list[tuple[str, str]]:
+    """The comparisons that a run is about: each control against the floor, and its predicted hints against its true ones."""
+    pairs = [(name, "none") for name in names if name not in ("none", "reference")]
+    return pairs + [(n, f"{n.partition(',')[0]}, true hints") for n in names if ", predicted" in n]
+
+
+def corrected(comparisons: list) -> list:
+    """The same with Holm's correction over all of them together."""
+    from bench.stats import holm
+
+    return [replace(c, p=p) for c, p in zip(comparisons, holm([c.difference.p for c in comparisons]), strict=True)]
+
+
+def _clips(systems: list) -> int:
+    return int(systems[0].rows()["clip"].nunique())
+
+
+def _told(record: Record) -> list[str]:
+    """What stands below the table about one row."""
+    name, facts, lines = record.experiment["name"], record.facts, []
+    for head, told in (facts.get("predictor") or {}).items():
+        if "acc" in told:
+            sim = f", Sim {told['sim']:.3f}" if "sim" in told else ""
+            f1 = f", F1 {told['f1']:.3f}" if "f1" in told else ""
+            lines.append(f"{name}: predictor of {head}: ACC {told['acc']:.1%} (majority class {told['chance']:.1%}){sim}{f1}")
+        else:
+            lines.append(f"{name}: predictor of {head}: error {told['rmse']:.4f} (of the mean {told['of_the_mean']:.4f})")
+    if facts.get("controlnet") and "predicted" not in name:
+        told = facts["controlnet"]
+        lines.append(f"{name}: validation loss {told['with hint']:.4f} with the hint, {told['without']:.4f} without")
+    if facts["clips"].get("dropped"):
+        lines.append(f"{name}: {facts['clips']['dropped']} clips were left out of both sides (dropped.csv of the clips artefact)")
+    return lines
+
+
+def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[Record, Path]:
+    import pandas as pd
+
+    began, first, before = time.perf_counter(), len(store.asked), len(store.made)
+    scores = row.scores(store)
+    asked = {a.stage: a.path for a in store.asked[first:]}
+    told = json.loads((scores / "scores.json").read_text())
+    made = {"seconds": round(time.perf_counter() - began, 3), "made": store.made[before:], "packages": packages()}
+    made |= {"artefacts": {stage: path.name for stage, path in asked.items()}}
+    made |= {"stages": {s: json.loads((p / "made.json").read_text())["seconds"] for s, p in asked.items()}}
+    record = Record(
+        id=digest(["run", row.reference, row.x]),
+        kind="reference" if row.reference else "run",
+        status="done",
+        words=words,
+        experiment={"name": row.name, **plain(row.x)},
+        scores=told,
+        facts=_facts(row, asked),
+        made=made,
+    )
+    record.write(results, pd.read_csv(scores / "rows.csv", dtype={"clip": str}))
+    return record, scores
+
+
+def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
+    """What a table says beside the scores: cost of the signal, quality of the predictor, effect of the hint, where the sound is."""
+    cost = row.x.control.complexity()
+    facts: dict[str, Any] = {"codes": cost.codes, "bits_per_slot": cost.bits, "reals_per_slot": cost.reals}
+    clips = json.loads((asked["clips"] / "facts.json").read_text())
+    facts |= {"clips": clips["splits"].get(row.x.split, {}), "listed": clips["listed"]}
+    if "hints" in asked:
+        facts["predictor"] = json.loads((asked["hints"] / "predictor.json").read_text()).get(row.x.split, {})
+    if "controlnet" in asked:
+        facts["controlnet"] = json.loads((asked["controlnet"] / "training.json").read_text()).get("validation")
+    sound = asked.get("sound") or asked.get("reference")
+    facts["sound"] = str(sound)
+    return facts
