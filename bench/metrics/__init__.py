@@ -40,3 +40,15 @@ def found(judges: Iterable[tuple[str, frozenset[str]]]) -> tuple[dict[str, tuple
             wanted = " and ".join(n.replace("_", " ") for n in metric.lacks(frozenset()))
             missing[metric.id.replace(".{judge}", "")] = f"no judge gives {wanted}: add one with judges=[...]"
     return there, missing
+
+
+def column_ids(scores: Iterable[str]) -> dict[str, str]:
+    """{id of a column in the registry: which of the metric ids `scores` fills it}: of several judges the first; without any, the id
+    under which the reason stands.
+    """
+    scores, filled = list(scores), {}
+    for metric in columns():
+        head, judged, _ = metric.id.partition("{judge}")
+        able = [id for id in scores if id == metric.id or (judged and id.startswith(head) and "." not in id[len(head) :])]
+        filled[metric.id] = able[0] if able else metric.id.replace(".{judge}", "")
+    return filled
