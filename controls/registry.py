@@ -55,6 +55,15 @@ def origin(name: str) -> str:
     return " and ".join(sorted(_claims(name))) or "nowhere"
 
 
+def name_of(cls: type) -> str:
+    """The name under which `cls` is known, without importing anything; the name of the class where it has none."""
+    place = f"{cls.__module__}:{cls.__qualname__}"
+    known = {e.value: e.name for e in entry_points(group=GROUP)} | {
+        f"{c.__module__}:{c.__qualname__}": n for n, c in _added.items()
+    }
+    return known.get(place, cls.__name__)
+
+
 def _claims(name: str) -> dict[str, EntryPoint]:
     """{distribution: entry point} of all that claim `name`."""
     return {(e.dist.name if e.dist else "an unknown distribution"): e for e in entry_points(group=GROUP, name=name)}

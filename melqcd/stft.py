@@ -69,13 +69,18 @@ def filterbank(rate: int, n_fft: int, bins: int, low_hz: float, high_hz: float) 
 
     A band narrower than the spacing of the transform's bins may be all zeros. The array is shared: it is read-only.
     """
-    edges = _hz(np.linspace(_mel(np.array(low_hz)), _mel(np.array(high_hz)), bins + 2))
+    edges = band_edges(bins, low_hz, high_hz)
     at = np.linspace(0, rate / 2, n_fft // 2 + 1)
     up = (at - edges[:-2, None]) / np.diff(edges)[:-1, None]
     down = (edges[2:, None] - at) / np.diff(edges)[1:, None]
     bank = np.clip(np.minimum(up, down), 0, None) * (2 / (edges[2:] - edges[:-2]))[:, None]
     bank.setflags(write=False)
     return bank
+
+
+def band_edges(bins: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Hz, float64 [bins + 2]: band i rises from edge i to its peak at i + 1 and falls to i + 2; even steps of Slaney's mel."""
+    return _hz(np.linspace(_mel(np.array(low_hz)), _mel(np.array(high_hz)), bins + 2))
 
 
 # Slaney's scale: linear to 1 kHz at 200/3 Hz a mel, then 27 mels for each factor of 6.4.
