@@ -14,6 +14,7 @@ from bench.data.base import Data, Item
 from bench.data.files import Listed, duplicates, folder, scan, tenth, without
 from bench.data.ids import origin, unsafe
 from bench.errors import Refused
+from bench.identity import digest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,8 +111,8 @@ def check(data: Data, against: Sequence[Data] = (), ctx: Context | None = None, 
 def _list(data: Data) -> tuple[list[Item], str | None, str | None]:
     """(every listed clip, the hash of the list, why it cannot be used): a list with duplicates is still looked at."""
     try:
-        items = data.items()
-        return items, str(data.identity().get("hash", "")) or None, None
+        items, identity = data.items(), data.identity()
+        return items, identity.get("hash") or digest(identity), None
     except Refused as error:
         if not isinstance(data, Listed):
             raise

@@ -18,6 +18,7 @@ from bench.context import Context, Progress
 from bench.data.base import Data, Item
 from bench.data.decode import decode
 from bench.errors import Failed
+from bench.identity import digest
 from bench.media import BadMedia
 from bench.ragged import RaggedWriter
 from bench.store import replace_file, write_json
@@ -69,8 +70,10 @@ def clips(out: Path, part: Path, ctx: Context, data: Data, rate: int = 16000) ->
                 kept.writerow([item.id, item.split, item.label or "", f"{len(sound) / rate:.6f}", *files])
     _refuse(out, len(items), data)
     splits = {s: {k: counts[s, k] for k in ("kept", "dropped")} for s in sorted({i.split for i in items})}
-    facts: dict[str, Any] = {"root": str(root.resolve()), "rate": rate, "listed": len(items), "splits": splits, **data.identity()}
-    facts |= {k: sum(s[k] for s in splits.values()) for k in ("kept", "dropped")}
+    identity = data.identity()
+    facts: dict[str, Any] = {"root": str(root.resolve()), "rate": rate, "hash": identity.get("hash") or digest(identity)}
+    facts |= {"listed": len(items), **{k: sum(s[k] for s in splits.values()) for k in ("kept", "dropped")}}
+    facts |= {"splits": splits, "identity": identity}
     write_json(out / "facts.json", facts)
 
 
