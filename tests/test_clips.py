@@ -108,14 +108,14 @@ def test_more_than_max_bad_is_an_error_that_says_how_to_go_on(tmp_path):
     with pytest.raises(Failed) as error:
         make(Folder(str(tmp_path / "d")), tmp_path)
     assert str(error.value).startswith("3 of 10 clips cannot be used, more than data.max_bad=0.01 allows: bad (")
-    assert "Data.max_bad=0.3 goes on without them" in str(error.value)
+    assert "data.max_bad=0.3 goes on without them" in str(error.value)
     assert len(rows(make(Folder(str(tmp_path / "d"), max_bad=0.3), tmp_path) / "clips.csv")) == 7
 
 
 def test_a_data_set_without_one_usable_clip_is_an_error(tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.wav").write_text("text")
-    with pytest.raises(Failed, match="1 of 1 clips cannot be used.* None is left"):
+    with pytest.raises(Failed, match="1 of 1 clips cannot be used.* none is left"):
         make(Folder(str(tmp_path / "d"), max_bad=1.0), tmp_path)
 
 

@@ -359,7 +359,7 @@ def test_check_names_every_trouble_and_goes_on(tmp_path):
         "mute": ["mute"],
         "too short": ["one", "short"],
     }
-    assert (found.listed, found.decoded, len(found.unusable), found.fine) == (12, 12, 6, False)
+    assert (found.listed, found.decoded, len(found.unusable), found.ok) == (12, 12, 6, False)
     assert found.seconds == pytest.approx(6)
     assert "text.mp4: is text" in found.problems["undecodable"][2].why
 
@@ -373,7 +373,7 @@ def test_check_finds_missing_and_twice_listed_clips(tmp_path):
     assert [f.id for f in found.problems["unsafe id"]] == ["../x"]
     assert found.counts == {"test": {"cat": 2, "dog": 2}}
     assert found.hash is None
-    assert not found.fine
+    assert not found.ok
 
 
 def test_check_finds_sources_shared_by_splits_and_data_sets(tmp_path):
@@ -397,6 +397,7 @@ def test_check_prints_counts_troubles_and_a_verdict(tmp_path):
     said = text.getvalue()
     assert "3 undecodable" in said
     assert "A run would not start: 6 of 12 clips can be used" in said
+    assert "data.max_bad=0.5 goes on without them" in said
     assert "text.mp4: is text, not sound or video: it begins 'not a video'" in said
     assert "some [bold] class" in said
     for id in ("a", "b"):
@@ -408,5 +409,5 @@ def test_check_prints_counts_troubles_and_a_verdict(tmp_path):
 
 def test_the_shared_clips_are_all_usable(shared):
     found = check(Folder(str(shared / "clips")), ctx=QUIET)
-    assert (found.listed, found.fine, found.problems) == (15, True, {})
+    assert (found.listed, found.ok, found.problems) == (15, True, {})
     assert found.seconds == pytest.approx(132.3, abs=1)

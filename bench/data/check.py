@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.context import Context, Progress
 from bench.data.base import Data, Item
+from bench.data.decode import KINDS, decode, enough
 from bench.data.files import Listed, duplicates, folder, scan, tenth, without
 from bench.data.ids import origin, unsafe
 from bench.errors import Refused
@@ -62,11 +63,10 @@ class Check:
     @property
     def unusable(self) -> list[str]:
         """Ids of clips that the stage `clips` would leave out."""
-        kinds = ("missing", "undecodable", "no audio", "mute", "too short")
-        return sorted({f.id for kind in kinds for f in self.problems.get(kind, [])})
+        return sorted({f.id for kind in KINDS for f in self.problems.get(kind, [])})
 
     @property
-    def fine(self) -> bool:
+    def ok(self) -> bool:
         """Whether a run on this data would start: the list can be used and no more clips than max_bad are unusable."""
         return self.refused is None and len(self.unusable) <= self.max_bad * self.listed and len(self.unusable) < self.listed
 
@@ -125,7 +125,6 @@ def _list(data: Data) -> tuple[list[Item], str | None, str | None]:
 
 def decode_some(job: tuple[list[Item], float]) -> list[tuple[str, str, float]]:
     """(kind of problem or "", reason, seconds of sound) of each clip of a job, in a worker."""
-    from bench.data.decode import decode
     from bench.media import BadMedia
 
     told = []
@@ -228,6 +227,7 @@ def _verdict(found: Check) -> str:
     bad, listed = len(found.unusable), found.listed
     told = f"{listed - bad} of {listed} clips can be used" if found.decoded else f"{listed} clips listed, none decoded"
     told += f", {found.seconds / 60:.1f} minutes of sound" if found.decoded else ""
-    if found.fine:
+    if found.ok:
         return f"[bold green]A run would start:[/] {told}"
-    return f"[bold red]A run would not start:[/] {told}, more are unusable than data.max_bad={found.max_bad:g} allows"
+    way = f"; data.max_bad={enough(bad, listed):g} goes on without them" if bad < listed else ""
+    return f"[bold red]A run would not start:[/] {told}, more are unusable than data.max_bad={found.max_bad:g} allows{way}"

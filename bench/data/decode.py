@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from bench.data.base import Item
 from bench.media import BadMedia, Media, film, frame_times, read
 
@@ -29,3 +31,8 @@ def decode(item: Item, rate: int, *, min_seconds: float = 0.5) -> Media:
     if peak < MUTE:
         raise BadMedia(source, f"is mute: its peak is {peak:.1e} of full scale", "mute")
     return Media(media.wave, rate, times)
+
+
+def enough(bad: int, listed: int) -> float:
+    """The smallest max_bad, to a thousandth, that allows `bad` of `listed` clips."""
+    return ceil(bad / listed * 1000) / 1000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import numpy as np
 
 from bench.context import Context, Progress
 from bench.data.base import Data, Item
-from bench.data.decode import decode
+from bench.data.decode import decode, enough
 from bench.errors import Failed
 from bench.identity import digest
 from bench.media import BadMedia
@@ -198,9 +197,8 @@ def _refuse(out: Path, listed: int, data: Data) -> None:
     if not rows or (len(rows) <= allowed * listed and len(rows) < listed):
         return
     first = "; ".join(f"{r['id']} ({r['reason']})" for r in rows[:3]) + (" ..." if len(rows) > 3 else "")
-    enough = math.ceil(len(rows) / listed * 1000) / 1000
-    way = f"data.max_bad={enough:g} goes on without them" if len(rows) < listed else "none is left"
+    way = f"data.max_bad={enough(len(rows), listed):g} goes on without them" if len(rows) < listed else "none is left"
     raise Failed(
-        f"{len(rows)} of {listed} clips cannot be used, more than data.max_bad={allowed:g} allows: {first}. "
-        f"{way[0].upper()}{way[1:]}; `bench data check` lists all"
+        f"{len(rows)} of {listed} clips cannot be used, more than data.max_bad={allowed:g} allows: {first}; "
+        f"{way}; `bench data check` lists all"
     )
