@@ -12,6 +12,10 @@ from melqcd.mel import Auffusion as AuffusionScale
 from melqcd.mel import MelScale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from melqcd.backbone import Backbone
 
 
@@ -34,6 +38,17 @@ class AnyBackbone:
         """Of the pictures that it makes; read from the folder, no network is loaded."""
         file = self.folder() / "mel.json"
         return MelScale(**json.loads(file.read_text())) if file.exists() else AuffusionScale()
+
+    def voice(self, device: str) -> Callable[[Tensor], Tensor]:
+        """The function from pictures [B, bins, frames] in [0, 1] to waves [B, samples] in [-1, 1]."""
+        from melqcd.mel import from_image
+        from melqcd.vocoder import griffin_lim, load_hifigan
+
+        scale = self.scale()
+        if self.vocoder == "griffinlim":
+            return lambda pictures: griffin_lim(from_image(pictures, scale), scale).clamp(-1, 1)
+        net = load_hifigan(self.folder() / "vocoder", scale).to(device).eval()
+        return lambda pictures: net(from_image(pictures.to(device), scale)).clamp(-1, 1)
 
     def load(self, device: str) -> Backbone:
         from melqcd.backbone import Backbone

@@ -21,7 +21,9 @@ def demo(x: Experiment, store: Store, results: Path) -> None:
     for name, kind in KINDS.items():
         folder = chain.scored(x, store(artefacts.degrade, kind, x.split, clips), store)
         systems.append(opened(name, folder))
-    print_scored(Scored(systems, compare(systems[:1] + systems[2:]), systems[0].rows()["clip"].nunique(), [f"sounds under {store.root}"]))
+    print_scored(
+        Scored(systems, compare(systems[:1] + systems[2:]), systems[0].rows()["clip"].nunique(), [f"sounds under {store.root}"])
+    )
 
 
 def opened(name: str, folder: Path) -> System:

@@ -19,8 +19,11 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
 
 from melqcd.mel import Auffusion, MelScale
+
+transformers_logging.disable_progress_bar()  # bars that last a moment and say nothing
 
 AT_ONCE = 8  # pictures through the VAE in one pass: 3 GB at 256 x 1024
 

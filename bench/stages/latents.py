@@ -46,7 +46,7 @@ def latents(out: Path, part: Path, ctx: Context, backbone: AnyBackbone, clips: P
                 codes.add(id, found[mine])
                 places.add(id, np.array([owners[i][1] for i in mine]))
             ctx.check()
-    write_json(out / "latents.json", {"clips": len(ids)})
+    write_json(out / "facts.json", {"clips": len(ids)})
 
 
 def window(mel, first: int, frames: int, floor: float):
