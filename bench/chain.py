@@ -21,13 +21,15 @@ def sound(x: Experiment, store: Store) -> Path:
     clips = decoded(x.data, store)
     if not x.controls:
         return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None)
-    truth = store(artefacts.signals, x.control, x.scale, x.step, clips)
-    latents = store(artefacts.latents, x.backbone, clips)
-    net = store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, clips, truth)
-    hints = truth
+    taught = decoded(x.taught, store)
+    lesson = store(artefacts.signals, x.control, x.scale, x.step, taught)
+    latents = store(artefacts.latents, x.backbone, taught)
+    net = store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, taught, lesson)
+    truth = hints = store(artefacts.signals, x.control, x.scale, x.step, clips)
     if x.heads:
+        seen = store(artefacts.features, "motion", x.motion, taught)
+        predictor = store(artefacts.train_predictor, x.predictor, x.control, x.positions, lesson, seen, taught)
         motion = store(artefacts.features, "motion", x.motion, clips)
-        predictor = store(artefacts.train_predictor, x.predictor, x.control, x.positions, truth, motion, clips)
         hints = store(artefacts.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
     return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints)
 

@@ -64,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(do=_data_check)
     sub.add_argument("words", nargs="*", help=WORDS)
     sub.add_argument("--against", nargs="*", default=[], metavar="NAME=VALUE", help="another data set that must share no clip")
+    sub = verbs.add_parser("lab", help="the lab's networks: `bench lab build` trains them, `bench lab check` measures them")
+    lab = sub.add_subparsers(dest="what", required=True, metavar="WHAT")
+    sub = lab.add_parser("build", help="train every network of the lab from its own pools; resumable")
+    sub.set_defaults(do=_lab_build)
+    sub.add_argument("words", nargs="*", help=WORDS)
+    sub.add_argument("--out", type=Path, help="where the weights go; default: beside the package, where the harness looks")
+    sub = lab.add_parser("check", help="measure the lab's networks on the benchmark's clips")
+    sub.set_defaults(do=_lab_check)
+    sub.add_argument("words", nargs="*", help=WORDS)
     verb("check", _check, "the contract suite on a control: `bench check control=onset`")
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
@@ -161,6 +170,34 @@ def _rooted(data, store):
     from bench.chain import rooted
 
     return rooted(data, store)
+
+
+def _lab_build(args) -> None:
+    from bench.lab.build import LAB, build
+    from bench.settings import compose
+
+    store = _open_store(compose(*args.words)[1])
+    with store.ctx.signals():
+        for name, card in build(store, args.out or LAB):
+            quality = ", ".join(f"{what} {value:.4g}" for what, value in card["quality"].items())
+            print(f"{name:10}  {card['parameters']:>9,} parameters  {card['steps']} steps  {card['seconds']:.0f} s  {quality}")
+
+
+def _lab_check(args) -> None:
+    from bench.lab.check import check
+
+    x, machine = _compose(args.words)
+    store = _open_store(machine)
+    fine = True
+    with store.ctx.signals():
+        for m in check(x, store):
+            fine &= m.fine
+            wanted = f"{'at least' if m.at_least else 'at most'} {m.bound:.0%}"
+            print(
+                f"{'ok  ' if m.fine else 'LOW ' if m.at_least else 'HIGH'}  {m.what:45}  {m.value:6.1%}  ({wanted})", flush=True
+            )
+    if not fine:
+        sys.exit(1)
 
 
 def _check(args) -> None:

@@ -51,6 +51,7 @@ def groups() -> dict[str, Group]:
     found = [
         Group("control", "melqcd", registry.names, registry.load),
         fixed("data", "lab", DATA),
+        fixed("learn", "same", {"same": "bench.data.same:Same", **DATA}),
         fixed("scale", "lab", {"control": "melqcd.mel:MelScale", "auffusion": "melqcd.mel:Auffusion", "lab": "melqcd.mel:Lab"}),
         fixed("motion", "lab", {"lab": "bench.encoders:LabMotion"}),
         fixed("backbone", "lab", {"lab": "bench.backbones:Lab", "auffusion": "bench.backbones:Auffusion"}),

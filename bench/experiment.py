@@ -8,6 +8,7 @@ from typing import Literal
 from bench.backbones import AnyBackbone
 from bench.context import Context
 from bench.data.base import Data
+from bench.data.same import Same
 from bench.encoders import Encoder
 from bench.judges.base import Judge
 from bench.prompts import Prompt
@@ -23,6 +24,7 @@ class Experiment:
 
     control: Control
     data: Data
+    learn: Data  # what predictor and ControlNet learn from; `same`: the train split of `data`
     scale: MelScale  # of the control's mel; the backbone has its own
     motion: Encoder
     backbone: AnyBackbone
@@ -53,6 +55,11 @@ class Experiment:
     def positions(self) -> int:
         """Video features in one window of the predictor: as long as the control's picture."""
         return self.scale.frames // 4
+
+    @property
+    def taught(self) -> Data:
+        """Whose train split the predictor and the ControlNet learn from."""
+        return self.data if isinstance(self.learn, Same) else self.learn
 
     @property
     def controls(self) -> bool:

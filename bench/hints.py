@@ -28,7 +28,7 @@ class Hints:
         self.step: int = told["step"]
 
     def __contains__(self, id: str) -> bool:
-        return all(id in s._at for s in self.signals.values())
+        return all(id in s for s in self.signals.values())
 
     def draw(self, ids: Sequence[str], firsts: Sequence[int], *, frames: int) -> Tensor:
         """[B, bins, frames] in [0, 1] of the windows that begin at `firsts` (multiples of the step)."""

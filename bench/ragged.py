@@ -36,6 +36,9 @@ class Ragged(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __contains__(self, id: object) -> bool:
+        return id in self._at
+
     def lengths(self) -> np.ndarray:
         """[clips], rows of each, in the order of `ids`."""
         return np.diff(self.offsets)

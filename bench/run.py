@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import chain
+from bench import artefacts, chain
 from bench.experiment import Experiment
 from bench.identity import digest, plain
 from bench.record import Record
@@ -73,7 +73,7 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
     by_name = {s.name: s for s in systems}
     against = [compare([by_name[a], by_name[b]]) for a, b in _between([row.name for row in rows])]
     notes = [line for record in records for line in _told(record)]
-    notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds of each row under sound-…, named in its record")
+    notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds and films of each row are named in its record")
     paths = [results / f"{record.id}.json" for record in records]
     print_scored(Scored(systems, corrected([c for some in against for c in some]), _clips(systems), notes, paths))
 
@@ -118,6 +118,7 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
 
     began, first, before = time.perf_counter(), len(store.asked), len(store.made)
     scores = row.scores(store)
+    store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
     asked = {a.stage: a.path for a in store.asked[first:]}
     told = json.loads((scores / "scores.json").read_text())
     made = {"seconds": round(time.perf_counter() - began, 3), "made": store.made[before:], "packages": packages()}
@@ -147,6 +148,6 @@ def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
         facts["predictor"] = json.loads((asked["hints"] / "predictor.json").read_text()).get(row.x.split, {})
     if "controlnet" in asked:
         facts["controlnet"] = json.loads((asked["controlnet"] / "training.json").read_text()).get("validation")
-    sound = asked.get("sound") or asked.get("reference")
-    facts["sound"] = str(sound)
+    facts["sound"] = str(asked.get("sound") or asked["reference"])
+    facts["films"] = str(asked["films"])
     return facts

@@ -61,6 +61,7 @@ def experiment(backbone: LabBackbone) -> Experiment:
     return Experiment(
         control=load("melqcd")(),
         data=component("data", "lab", "test=4", "train=20"),
+        learn=component("learn", "same"),
         scale=SCALE,
         motion=Brightness(),
         backbone=backbone,
@@ -111,6 +112,17 @@ def test_every_clip_has_a_sound_of_its_length(done, x):
             assert np.abs(wave).max() > 0
 
 
+def test_every_clip_has_a_film_with_its_sound(done):
+    from bench.media import read
+
+    results, _ = done
+    films = list((results / "cache").glob("films-*/*.mp4"))
+    assert len(films) == 5 * 4
+    media = read(films[0])
+    assert len(media.times) > 25
+    assert np.abs(media.wave).max() > 0
+
+
 def test_shared_artefacts_are_made_once(done):
     _, store = done
     made = [name.rpartition("-")[0] for name in store.made]
@@ -118,7 +130,7 @@ def test_shared_artefacts_are_made_once(done):
     counts = {stage: made.count(stage) for stage in set(made)}
     assert counts == {
         "world": 1, "clips": 1, "features": 1, "latents": 1, "signals": 2, "predictor": 1, "hints": 1, "controlnet": 2,
-        "sound": 4, "reference": 1, "judge": 1 + 5 + 5 * 2, "pairs": 5, "score": 5,
+        "sound": 4, "reference": 1, "films": 5, "judge": 1 + 5 + 5 * 2, "pairs": 5, "score": 5,
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Pairs:
         self.positions = positions
 
     def usable(self, ids: Sequence[str]) -> list[str]:
-        return [i for i in ids if i in self.features._at]
+        return [i for i in ids if i in self.features]
 
     def of(self, ids: Sequence[str], firsts: Sequence[int] | None = None) -> dict[str, Tensor]:
         """{"features" [B, positions, d], "valid" [B, slots], head: [B, n, slots]} from feature `firsts` on."""

@@ -1,0 +1,84 @@
+"""`bench lab check`: whether the lab's networks are good enough for their numbers to mean something, measured on the benchmark's own clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench import artefacts, chain
+from bench.experiment import Experiment
+from bench.ragged import Ragged
+from bench.store import Store
+from controls import registry
+
+
+@dataclass(frozen=True)
+class Measured:
+    what: str
+    value: float
+    bound: float
+    at_least: bool = True
+
+    @property
+    def fine(self) -> bool:
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+
+def check(x: Experiment, store: Store) -> Iterator[Measured]:
+    """Each measure as it is known. `x` is the lab's experiment; its split is what is measured on.
+
+    Raises KeyError if the judge `lab` is not among the experiment's judges.
+    """
+    judge = {j.name: j for j in x.judges}["lab"]
+    clips = chain.decoded(x.data, store)
+    heard = store(artefacts.judge, judge, clips, x.split)
+    classes = json.loads((heard / "heard.json").read_text())["classes"]
+    labels = _labels(clips, list(Ragged(heard, "logits")))
+    logits = np.stack([np.asarray(row).reshape(-1) for row in Ragged(heard, "logits").values])
+    right = np.array([classes[i] for i in logits.argmax(1)]) == np.array(labels)
+    yield Measured("classifier: top-1 on real sound", float(right.mean()), 0.95)
+    told = _scores(chain.reference(x, store))
+    yield Measured("reference (VAE and vocoder): Class ACC", told["class_acc.lab"], 0.90)
+    yield Measured("reference (VAE and vocoder): Onset ACC", told["onset_acc.condfoley"], 0.85)
+    none = replace(x, control=registry.load("none")(), predicted="none")
+    said = {
+        prompt: _scores(chain.scores(replace(none, prompt=prompt), store))["class_acc.lab"] for prompt in ("label", "generic")
+    }
+    yield Measured("text alone, prompt=label: Class ACC", said["label"], 0.80)
+    yield Measured("text alone, prompt=generic: Class ACC", said["generic"], 0.15, at_least=False)
+    sound, film = (
+        np.stack([np.asarray(r).reshape(-1) for r in Ragged(heard, n).values]) for n in ("audio_embedding", "video_embedding")
+    )
+    across, within = auc(sound, film, labels)
+    yield Measured("sound against picture: AUC across classes", across, 0.95)
+    yield Measured("sound against picture: AUC within a class", within, 0.65)
+
+
+def auc(sound: np.ndarray, film: np.ndarray, labels: list[str]) -> tuple[float, float]:
+    """How surely a clip's own picture is nearer to its sound than that of a clip of another class, and of another clip of its class.
+
+    sound, film: [clips, d], any scale. Probability over (clip, other) that cosine(own) > cosine(other), ties half.
+    """
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (sound, film))
+    near = a @ b.T
+    own, other = np.diag(near)[:, None], near
+    better = (own > other) + 0.5 * (own == other)
+    same = np.array(labels)[:, None] == np.array(labels)
+    different_clip = ~np.eye(len(labels), dtype=bool)
+    return float(better[~same].mean()), float(better[same & different_clip].mean())
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    told = json.loads((folder / "scores.json").read_text())
+    return {name: entry["value"] for name, entry in told.items() if entry.get("value") is not None}
+
+
+def _labels(clips: Path, ids: list[str]) -> list[str]:
+    from bench.clipset import Clips
+
+    rows = Clips(clips).rows
+    return [rows[id].label for id in ids]
