@@ -29,7 +29,7 @@ GENERIC = "a sound"
 # what a clip is called in training, and how often; "" is what guidance leads away from
 CALLED = (("", 0.1), (GENERIC, 0.1), ("{}", 0.6), ("the sound of {}", 0.1), ("a sound of {}", 0.1))
 
-TRAINING = Training(steps=2400, batch=16, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.0, ema=0.998, seed=1)
+TRAINING = Training(steps=1600, batch=16, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.0, ema=0.995, seed=1)
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,8 @@ def diffusion(out: Path, part: Path, ctx: Context, recipe: Diffusion, scale: Mel
     shutil.copytree(
         part / "tokenizer", out / "tokenizer", dirs_exist_ok=True
     )  # vocab.json and merges.txt, as the public folders have
+    if (vae / "card.json").exists():
+        shutil.copyfile(vae / "card.json", out / "vae" / "card.json")
     quality = {"loss on held clips, by label": trained.validated[-1][1]}
     write_card(out, "text to latents of sound (CLIPTextModel and UNet2DConditionModel)", both, recipe, pool, trained, quality)
 
