@@ -41,11 +41,17 @@ def _filtered(padded: Tensor, scale: MelScale, of_power) -> Tensor:
     along = max(1, at_once // scale.n_fft)
 
     def block(part: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(part * window, n=scale.n_fft)
-        values = of_power(spectrum.real.square().add_(spectrum.imag.square())).transpose(-1, -2)
-        return torch.cat([bank @ values[:, low:high] for bank, low, high in pieces], dim=1)
+        squares = torch.view_as_real(torch.fft.rfft(part * window, n=scale.n_fft)).square()
+        values = of_power(squares[..., 0] + squares[..., 1]).transpose(-1, -2)
+        return _joined([bank @ values[:, low:high] for bank, low, high in pieces], 1)
 
-    return torch.cat([torch.cat([block(part) for part in rows.split(along, 1)], -1) for rows in frames.split(across)])
+    return _joined([_joined([block(part) for part in rows.split(along, 1)], 2) for rows in frames.split(across)], 0)
+
+
+def _joined(parts: list[Tensor], axis: int) -> Tensor:
+    import torch
+
+    return parts[0] if len(parts) == 1 else torch.cat(parts, axis)
 
 
 @cache
