@@ -38,7 +38,7 @@ def mean_interval(values: ArrayLike, *, fraction: bool = False, level: float = L
         exact = stats.binomtest(int(values.sum()), len(values)).proportion_ci(level)
         return float(exact.low), float(exact.high)
     if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
+        return float(values.mean()), float(values.mean())
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # BCa warns, and gives nan, where every draw is alike

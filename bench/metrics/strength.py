@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+AT_ONCE = 128  # frames
+
+
 @dataclass(frozen=True)
 class Curve:
     kind: Literal["linear", "log1p", "librosa"] = "linear"  # of magnitude whose rise is summed
@@ -59,10 +62,12 @@ def strength(wave: Tensor, curve: Curve) -> Tensor:
     elif missing > 0:
         wave = pad(wave, (0, missing))
     window = torch.hann_window(curve.n_fft, dtype=wave.dtype, device=wave.device)
-    # frames before frequencies: half the time of torch.stft and abs, whose output is the other way round
-    spectrum = torch.fft.rfft(wave.unfold(-1, curve.n_fft, curve.hop) * window)
-    magnitude = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag).sqrt_()
-    if curve.kind == "log1p":
-        magnitude.log1p_()
-    rise = (magnitude[..., 1:, :] - magnitude[..., :-1, :]).clamp_(min=0).sum(-1)
-    return pad(rise, (1, 0))
+    frames = wave.unfold(-1, curve.n_fft, curve.hop)
+    rises = [wave.new_zeros(*wave.shape[:-1], 1)]
+    for first in range(0, frames.shape[-2] - 1, AT_ONCE):  # in blocks that stay in a core's cache
+        squares = torch.view_as_real(torch.fft.rfft(frames[..., first : first + AT_ONCE + 1, :] * window)).square()
+        magnitude = (squares[..., 0] + squares[..., 1]).sqrt_()
+        if curve.kind == "log1p":
+            magnitude.log1p_()
+        rises.append(magnitude.diff(dim=-2).clamp_(min=0).sum(-1))
+    return torch.cat(rises, -1)
