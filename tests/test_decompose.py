@@ -146,3 +146,18 @@ def test_bands_that_do_not_divide_the_bins_are_refused():
         band_means(torch.zeros(64, 4), 7)
     with pytest.raises(ValueError, match="7 bands cannot fill 64"):
         fill(torch.zeros(1, 7, 4), 64, 16)
+
+
+@pytest.mark.parametrize("clip", ["184825_0", "194394_0"])
+def test_the_control_itself_gives_the_released_codes_and_hint(clip, shared):
+    from controls import Batch, load
+
+    golden = np.load(shared / f"goldens/checkpoints/control_direct_{clip}.npz")
+    mel = torch.from_numpy(golden["mel"])[None]
+    batch = Batch(torch.zeros(1, 1024 * 160), torch.tensor([1024 * 160]), mel, MelScale(), step=1)
+    control = load("melqcd")()
+    signal = control.extract(batch)
+    np.testing.assert_array_equal(signal["code"][0, :, :1000].T, golden["code"][:1000])
+    np.testing.assert_allclose(control.render(signal, MelScale())[0] * 2 - 1, golden["control_aligned"], atol=1e-5)
+    quarter = control.extract(Batch(batch.wave, batch.samples, mel, MelScale(), step=4))
+    assert all(torch.equal(quarter[name], signal[name][..., ::4]) for name in signal)
