@@ -63,9 +63,11 @@ class HifiGanSize:
 class GriffinLim:
     """Sound from a mel spectrogram by iteration alone: no weights, any scale."""
 
-    steps: int = 32  # iterations of the phase
+    # measured on 39 windows of 2.56 s of real clips at the lab's scale (mel error in nat / onset F1 / ms a window on one core):
+    # 4 steps 0.21 / 0.93 / 40, 16 steps 0.17 / 0.92 / 95, 32 steps 0.17 / 0.93 / 180; 16 plain ones (momentum 0) 0.19 / 0.94
+    steps: int = 16  # iterations of the phase
     momentum: float = 0.99  # of the fast variant (Perraudin, 2013); 0 is the plain one
-    spread_steps: int = 32  # iterations that spread a mel band over its frequencies without going below zero
+    spread_steps: int = 8  # iterations that spread a mel band over its frequencies without going below zero; 32 are no better
     seed: int = 0  # of the first phase, the same for every clip
 
     def __post_init__(self):

@@ -7,6 +7,7 @@ Source: HiFi-GAN (Kong et al., 2020) in Auffusion's variant (specification of ch
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from melqcd.mel import MelScale
 from melqcd.sizes import GriffinLim, HifiGanSize
 from melqcd.stft import filterbank
 
-__all__ = ["GriffinLim", "HifiGan", "HifiGanSize", "griffin_lim", "int16", "load_hifigan", "save_hifigan"]
+__all__ = ["GriffinLim", "HifiGan", "HifiGanSize", "griffin_lim", "int16", "load_hifigan", "load_vocoder", "save_hifigan"]
 
 SLOPE = 0.1  # of the leaky rectifiers; the last one has torch's own 0.01, as in every published HiFi-GAN
 WEIGHTS = ("vocoder.safetensors", "model.safetensors", "vocoder.pt")  # tried in this order
@@ -82,6 +83,16 @@ class Conv(nn.Module):
         if self.rate == 1:
             return conv1d(x, weight, self.bias, padding=self.padding, dilation=self.dilation)
         return conv_transpose1d(x, weight, self.bias, self.rate, self.padding, self.odd)
+
+
+def load_vocoder(kind: str, folder: Path | str, scale: MelScale, device: str = "cpu") -> Callable[[Tensor], Tensor]:
+    """The function from log mels [B, bins, frames] to waves [B, frames * hop]: kind "hifigan" reads `folder`, "griffinlim" does not."""
+    if kind == "griffinlim":
+        return lambda mel: griffin_lim(mel, scale).clamp(-1, 1)
+    if kind != "hifigan":
+        raise ValueError(f"a vocoder is hifigan or griffinlim, got {kind!r}")
+    net = load_hifigan(folder, scale).to(device).requires_grad_(False)
+    return lambda mel: net(mel.float())
 
 
 def load_hifigan(folder: Path | str, scale: MelScale | None = None) -> HifiGan:
