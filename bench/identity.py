@@ -10,6 +10,7 @@ import sys
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 OURS = ("bench", "controls", "melqcd")
 
@@ -65,10 +66,15 @@ def _tree(module: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def plain(value):
+def told(component) -> dict[str, Any]:
+    """A dataclass as JSON that a person can read: its class's name and its fields."""
+    return {"is": type(component).__name__} | {f.name: plain(getattr(component, f.name)) for f in fields(component)}
+
+
+def plain(value) -> Any:
     """`value` as JSON that a person can read: components by class name and fields."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__, **{f.name: plain(getattr(value, f.name)) for f in fields(value)}}
+        return told(value)
     if isinstance(value, (tuple, list)):
         return [plain(v) for v in value]
     if isinstance(value, dict):

@@ -18,17 +18,17 @@ class Ragged(Mapping[str, np.ndarray]):
         self.offsets = np.load(self.folder / f"{name}.offsets.npy", mmap_mode="r")
         self.ids: Sequence[str] = _read_ids(self.folder / f"{name}.ids.txt")
         self._at = {id: i for i, id in enumerate(self.ids)}
-        rows, tail = int(self.offsets[-1]), tuple(head["tail"])
+        count, tail = int(self.offsets[-1]), tuple(head["tail"])
         path, dtype = self.folder / f"{name}.values", np.dtype(head["dtype"])
-        expected = rows * int(np.prod(tail, dtype=np.int64)) * dtype.itemsize
+        expected = count * int(np.prod(tail, dtype=np.int64)) * dtype.itemsize
         if path.stat().st_size != expected or len(self.ids) + 1 != len(self.offsets):
             raise ValueError(f"{path} has {path.stat().st_size} bytes where its index wants {expected}: it was cut or changed")
         # numpy cannot map an empty file
-        self.values = np.memmap(path, dtype, "r", shape=(rows, *tail)) if expected else np.empty((rows, *tail), dtype)
+        self.rows = np.memmap(path, dtype, "r", shape=(count, *tail)) if expected else np.empty((count, *tail), dtype)
 
     def __getitem__(self, id: str) -> np.ndarray:
         i = self._at[id]
-        return self.values[self.offsets[i] : self.offsets[i + 1]]
+        return self.rows[self.offsets[i] : self.offsets[i + 1]]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

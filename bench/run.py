@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bench import artefacts, chain
 from bench.experiment import Experiment
-from bench.identity import digest, plain
+from bench.identity import digest, told
 from bench.record import Record
 from bench.store import Store, packages
 from controls import registry
@@ -48,8 +48,12 @@ def control_name(x: Experiment) -> str:
     """The word by which the control is chosen, with the settings that are not its defaults."""
     cls = type(x.control)
     name = next((n for n in registry.names() if _is(n, cls)), cls.__name__)
-    default = plain(cls())
-    changed = [f"{k}={v}" for k, v in plain(x.control).items() if default.get(k) != v]
+    default = cls()
+    changed = [
+        f"{f.name}={getattr(x.control, f.name)}"
+        for f in fields(x.control)
+        if getattr(x.control, f.name) != getattr(default, f.name)
+    ]
     return " ".join([name, *changed])
 
 
@@ -129,7 +133,7 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
         kind="reference" if row.reference else "run",
         status="done",
         words=words,
-        experiment={"name": row.name, **plain(row.x)},
+        experiment={"name": row.name} | told(row.x),
         scores=told,
         facts=_facts(row, asked),
         made=made,

@@ -36,11 +36,11 @@ def products(root: Path) -> dict[str, dict]:
     }
     clips = chain.decoded(data, store)
     wave, times = Ragged(clips, "wave"), Ragged(clips, "times")
-    found["clips"] = {"samples": len(wave.values), "level": np.abs(wave.values).mean(), "times": times.values.sum()}
+    found["clips"] = {"samples": len(wave.rows), "level": np.abs(wave.rows).mean(), "times": times.rows.sum()}
     for name in ("melqcd", "onset", "energy", "lowres", "oracle"):
         folder = store(artefacts.signals, component("control", name), scale, 4, clips)
         arrays = json.loads((folder / "signal.json").read_text())["arrays"]
-        found[f"signals {name}"] = {a: np.abs(Ragged(folder, a).values.astype(np.float64)).mean() for a in arrays}
+        found[f"signals {name}"] = {a: np.abs(Ragged(folder, a).rows.astype(np.float64)).mean() for a in arrays}
     kinds: tuple[Kind, ...] = ("noise", "late", "swapped")
     for kind in kinds:
         sound = store(artefacts.degrade, kind, "test", clips)
@@ -48,7 +48,7 @@ def products(root: Path) -> dict[str, dict]:
         pairs = store(artefacts.pairs, (heard,), (real,))
         scores = store(artefacts.score, (heard,), (real,), clips, pairs)
         told = json.loads((scores / "scores.json").read_text())
-        found[f"degraded {kind}"] = {"odf": Ragged(heard, "odf.flux_lin").values.mean()}
+        found[f"degraded {kind}"] = {"odf": Ragged(heard, "odf.flux_lin").rows.mean()}
         found[f"score {kind}"] = {m: told[m]["value"] for m in ("onset_acc.condfoley", "w_dis.flux_lin", "js_div.flux_lin")}
     for name, numbers in found.items():
         stage = {"degraded": "degrade"}.get(name.split()[0], name.split()[0])

@@ -175,7 +175,7 @@ for name in "abc": store(S("train", "-"), name)
 
 
 def test_eight_processes_killed_at_random_make_each_artefact_right_and_nearly_once(tmp_path):
-    """The torture test: 8 askers of 3 artefacts, up to 20 times kill -9. Undisturbed training is 360 steps; a kill loses at most 5 + those of a lost race."""
+    """The torture test: 8 askers of 3 artefacts, up to 20 times kill -9. Undisturbed training is 360 steps; a kill loses at most 5."""
     code = tmp_path / "torture.py"
     code.write_text(TORTURED)
     draw = random.Random(0)

@@ -76,7 +76,7 @@ def _halve(path: Path) -> None:
 
     with safe_open(path, "pt") as file:
         about = file.metadata()
-        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        found = {name: file.get_tensor(name) for name in file.keys()}
     halved = {name: t.half() if t.dtype == torch.float32 else t for name, t in found.items()}
     wrong = [name for name, t in halved.items() if t.is_floating_point() and not bool(t.isfinite().all())]
     if wrong:

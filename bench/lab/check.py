@@ -38,7 +38,7 @@ def check(x: Experiment, store: Store) -> Iterator[Measured]:
     heard = store(artefacts.judge, judge, clips, x.split)
     classes = json.loads((heard / "heard.json").read_text())["classes"]
     labels = _labels(clips, list(Ragged(heard, "logits")))
-    logits = np.stack([np.asarray(row).reshape(-1) for row in Ragged(heard, "logits").values])
+    logits = np.stack([np.asarray(row).reshape(-1) for row in Ragged(heard, "logits").values()])
     right = np.array([classes[i] for i in logits.argmax(1)]) == np.array(labels)
     yield Measured("classifier: top-1 on real sound", float(right.mean()), 0.95)
     told = _scores(chain.reference(x, store))
@@ -51,7 +51,7 @@ def check(x: Experiment, store: Store) -> Iterator[Measured]:
     yield Measured("text alone, prompt=label: Class ACC", said["label"], 0.80)
     yield Measured("text alone, prompt=generic: Class ACC", said["generic"], 0.15, at_least=False)
     sound, film = (
-        np.stack([np.asarray(r).reshape(-1) for r in Ragged(heard, n).values]) for n in ("audio_embedding", "video_embedding")
+        np.stack([np.asarray(r).reshape(-1) for r in Ragged(heard, n).values()]) for n in ("audio_embedding", "video_embedding")
     )
     across, within = auc(sound, film, labels)
     yield Measured("sound against picture: AUC across classes", across, 0.95)

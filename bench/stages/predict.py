@@ -49,7 +49,7 @@ class Pairs:
         firsts = firsts if firsts is not None else [0] * len(ids)
         slots = self.positions * self.per
         found: dict[str, Tensor] = {
-            "features": torch.zeros(len(ids), self.positions, self.features.values.shape[-1]),
+            "features": torch.zeros(len(ids), self.positions, self.features.rows.shape[-1]),
             "valid": torch.zeros(len(ids), slots, dtype=torch.bool),
         }
         for name, head in self.heads.items():
@@ -81,7 +81,7 @@ def train_predictor(
     if not ids:
         raise Failed("no clip of the train split has a picture to predict from: data needs videos in split train")
     torch.manual_seed(how.training.seed)
-    net = Predictor(how, pairs.features.values.shape[-1], control.heads())
+    net = Predictor(how, pairs.features.rows.shape[-1], control.heads())
     net.fit(_fitted(pairs, ids))
 
     def batches(draw: Draw) -> dict[str, Tensor]:
@@ -105,7 +105,7 @@ def train_predictor(
     from safetensors.torch import save_file
 
     save_file(net.state_dict(), out / "predictor.safetensors")
-    facts = {"features": pairs.features.values.shape[-1], "positions": positions, "thresholds": thresholds}
+    facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": thresholds}
     facts |= {
         "steps": trained.step,
         "kept": trained.best,

@@ -48,6 +48,7 @@ def signals(out: Path, part: Path, ctx: Context, control: Control, scale: MelSca
 def batches(waves: Ragged, rate: int) -> Iterator[list[str]]:
     """Ids grouped by length, longest first, about SECONDS_AT_ONCE of padded sound in each group."""
     order = np.argsort(-waves.lengths(), kind="stable")
+    ids = list(waves)
     group: list[str] = []
     longest = 0
     for i in order:
@@ -55,7 +56,7 @@ def batches(waves: Ragged, rate: int) -> Iterator[list[str]]:
         if group and (len(group) + 1) * longest > SECONDS_AT_ONCE * rate:
             yield group
             group, longest = [], int(waves.lengths()[i])
-        group.append(waves.ids[i])
+        group.append(ids[i])
     if group:
         yield group
 
