@@ -72,7 +72,7 @@ def value(hint: Any, given: Any, at: str):
     return _scalar(hint, given, at)
 
 
-def _scalar(hint: type, given: Any, at: str):
+def _scalar(hint: Any, given: Any, at: str):
     if hint is str and isinstance(given, (int, float)) and not isinstance(given, bool):
         return str(given)  # a folder called 2024
     if hint is float and isinstance(given, int) and not isinstance(given, bool):

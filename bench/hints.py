@@ -38,7 +38,7 @@ class Hints:
         signal, valid = {}, torch.zeros(len(ids), slots, dtype=torch.bool)
         for name, stored in self.signals.items():
             kind = torch.long if stored.rows.dtype.kind == "i" else torch.float32
-            signal[name] = torch.zeros(len(ids), stored.rows.shape[1], slots, dtype=kind)
+            signal[name] = torch.zeros(len(ids), stored.rows.shape[-1], slots, dtype=kind)
             for row, (id, first) in enumerate(zip(ids, firsts, strict=True)):
                 part = np.array(stored[id][first // self.step : first // self.step + slots])
                 signal[name][row, :, : len(part)] = torch.from_numpy(part).T

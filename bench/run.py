@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
         systems.append(System(row.name, record.scores, folder))
     by_name = {s.name: s for s in systems}
     against = [compare([by_name[a], by_name[b]]) for a, b in _between([row.name for row in rows])]
-    notes = [line for record in records for line in _told(record)]
+    notes = [line for record in records for line in _remarks(record)]
     notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds and films of each row are named in its record")
     paths = [results / f"{record.id}.json" for record in records]
     print_scored(Scored(systems, corrected([c for some in against for c in some]), _clips(systems), notes, paths))
@@ -99,19 +99,19 @@ def _clips(systems: list) -> int:
     return int(systems[0].rows()["clip"].nunique())
 
 
-def _told(record: Record) -> list[str]:
+def _remarks(record: Record) -> list[str]:
     """What stands below the table about one row."""
     name, facts, lines = record.experiment["name"], record.facts, []
-    for head, told in (facts.get("predictor") or {}).items():
-        if "acc" in told:
-            sim = f", Sim {told['sim']:.3f}" if "sim" in told else ""
-            f1 = f", F1 {told['f1']:.3f}" if "f1" in told else ""
-            lines.append(f"{name}: predictor of {head}: ACC {told['acc']:.1%} (majority class {told['chance']:.1%}){sim}{f1}")
+    for head, seen in (facts.get("predictor") or {}).items():
+        if "acc" in seen:
+            sim = f", Sim {seen['sim']:.3f}" if "sim" in seen else ""
+            f1 = f", F1 {seen['f1']:.3f}" if "f1" in seen else ""
+            lines.append(f"{name}: predictor of {head}: ACC {seen['acc']:.1%} (majority class {seen['chance']:.1%}){sim}{f1}")
         else:
-            lines.append(f"{name}: predictor of {head}: error {told['rmse']:.4f} (of the mean {told['of_the_mean']:.4f})")
+            lines.append(f"{name}: predictor of {head}: error {seen['rmse']:.4f} (of the mean {seen['of_the_mean']:.4f})")
     if facts.get("controlnet") and "predicted" not in name:
-        told = facts["controlnet"]
-        lines.append(f"{name}: validation loss {told['with hint']:.4f} with the hint, {told['without']:.4f} without")
+        effect = facts["controlnet"]
+        lines.append(f"{name}: validation loss {effect['with hint']:.4f} with the hint, {effect['without']:.4f} without")
     if facts["clips"].get("dropped"):
         lines.append(f"{name}: {facts['clips']['dropped']} clips were left out of both sides (dropped.csv of the clips artefact)")
     return lines
@@ -124,7 +124,7 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
     scores = row.scores(store)
     store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
     asked = {a.stage: a.path for a in store.asked[first:]}
-    told = json.loads((scores / "scores.json").read_text())
+    found = json.loads((scores / "scores.json").read_text())
     made = {"seconds": round(time.perf_counter() - began, 3), "made": store.made[before:], "packages": packages()}
     made |= {"artefacts": {stage: path.name for stage, path in asked.items()}}
     made |= {"stages": {s: json.loads((p / "made.json").read_text())["seconds"] for s, p in asked.items()}}
@@ -134,7 +134,7 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
         status="done",
         words=words,
         experiment={"name": row.name} | told(row.x),
-        scores=told,
+        scores=found,
         facts=_facts(row, asked),
         made=made,
     )
