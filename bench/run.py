@@ -48,12 +48,8 @@ def control_name(x: Experiment) -> str:
     """The word by which the control is chosen, with the settings that are not its defaults."""
     cls = type(x.control)
     name = next((n for n in registry.names() if _is(n, cls)), cls.__name__)
-    default = cls()
-    changed = [
-        f"{f.name}={getattr(x.control, f.name)}"
-        for f in fields(x.control)
-        if getattr(x.control, f.name) != getattr(default, f.name)
-    ]
+    default = told(cls())
+    changed = [f"{k}={v}" for k, v in told(x.control).items() if default.get(k) != v]
     return " ".join([name, *changed])
 
 
