@@ -16,7 +16,9 @@ def record(id, bound=1, value=0.5):
 
 
 def clips(value):
-    return pd.DataFrame({"clip": ["a", "007"], "sample": [0, 0], "metric": "mkl.lab", "value": [value, None], "status": ["ok", "undefined"]})
+    return pd.DataFrame(
+        {"clip": ["a", "007"], "sample": [0, 0], "metric": "mkl.lab", "value": [value, None], "status": ["ok", "undefined"]}
+    )
 
 
 def test_every_record_is_a_row_with_dotted_columns(tmp_path):
