@@ -225,6 +225,7 @@ def _completion(args) -> None:
 
 
 def _plan(args) -> None:
+    from bench.planning import plan
     from bench.run import rows_of
     from bench.settings import compose, expand, site_words
 
@@ -232,5 +233,4 @@ def _plan(args) -> None:
     store = _open_store(composed[0][1], dry=True)
     for row in rows_of([x for x, _ in composed]):
         row.scores(store)
-    for asked in {a.key: a for a in store.asked}.values():
-        print(f"{'there  ' if asked.exists else 'to make'}  {asked.key}")
+    print("\n".join(plan(store.asked, store.root)))
