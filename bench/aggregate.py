@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def aggregate(
     there, missing = found(judges)
     scores: dict[str, dict[str, Any]] = {id: {"value": None, "why": why} for id, why in missing.items()}
     pairs = {name: _pairs(heard[name], real[name], rows, labels) for name, _ in judges}
+    chance = {name: _mixed(of) for name, of in pairs.items()}
     adjusted = [r.status == "length_adjusted" for r in rows]
     parts: list[pd.DataFrame] = []
     without: dict[str, np.ndarray] = {}
@@ -55,7 +57,7 @@ def aggregate(
             statuses = ["length_adjusted" if s == "ok" and a else s for s, a in zip(statuses, adjusted, strict=True)]
             clips = [(r.clip, r.sample) for r in rows]
             parts.append(pd.DataFrame(clips, columns=["clip", "sample"]).assign(metric=id, value=values, status=statuses))
-            scores[id] = _of_mean(metric, pairs[judge], values, statuses)
+            scores[id] = _of_mean(metric, pairs[judge], chance[judge], values, statuses)
         scores[id] |= {"unit": metric.unit, "better": metric.better}
     table = (
         pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["clip", "sample", "metric", "value", "status"])
@@ -101,7 +103,9 @@ def _values(metric: Metric, pairs: Sequence[Pair]) -> tuple[np.ndarray, list[str
     return np.array([v for v, _ in valued], np.float64), [s for _, s in valued]
 
 
-def _of_mean(metric: Metric, pairs: Sequence[Pair], values: np.ndarray, statuses: Sequence[str]) -> dict[str, Any]:
+def _of_mean(
+    metric: Metric, pairs: Sequence[Pair], mixed: Sequence[Pair], values: np.ndarray, statuses: Sequence[str]
+) -> dict[str, Any]:
     _, means = per_clip([p.clip for p in pairs], values)
     counts = Counter(statuses)
     told = {name: counts[name] for name in ("undefined", "penalised", "length_adjusted")}
@@ -114,27 +118,30 @@ def _of_mean(metric: Metric, pairs: Sequence[Pair], values: np.ndarray, statuses
         "high": high,
         "n": len(means),
         **told,
-        "chance": _chance(metric, pairs) if metric.chance else None,
-        "ceiling": _ceiling(metric, pairs) if metric.ceiling else None,
+        "chance": _mean(metric, mixed) if metric.chance else None,
+        "ceiling": _mean(metric, _themselves(pairs)) if metric.ceiling else None,
     }
 
 
-def _chance(metric: Metric, pairs: Sequence[Pair]) -> float | None:
-    """The mean over pairs of one clip's real and another clip's generated sound; the first sample of each clip stands for it."""
-    first = list({p.clip: p for p in reversed(pairs)}.values())[::-1]
-    mixed = [
-        Pair(first[i].clip, first[i].real, first[j].made, label=first[i].label, among=first[i].among)
-        for i, j in mismatched(len(first))
-    ]
-    values = _values(metric, mixed)[0] if mixed else np.empty(0)
+def _mean(metric: Metric, pairs: Sequence[Pair]) -> float | None:
+    values, _ = _values(metric, pairs)
     return float(np.nanmean(values)) if np.isfinite(values).any() else None
 
 
-def _ceiling(metric: Metric, pairs: Sequence[Pair]) -> float | None:
-    """The metric of the real clips in the place of the generated ones."""
-    first = {p.clip: p for p in reversed(pairs)}.values()
-    values, _ = _values(metric, [Pair(p.clip, p.real, p.real, label=p.label, among=p.among) for p in first])
-    return float(np.nanmean(values)) if np.isfinite(values).any() else None
+def _firsts(pairs: Sequence[Pair]) -> list[Pair]:
+    """One pair per clip: its first sample."""
+    return list({p.clip: p for p in reversed(pairs)}.values())[::-1]
+
+
+def _mixed(pairs: Sequence[Pair]) -> list[Pair]:
+    """One clip's real sound and label beside another clip's generated sound: what the metrics of mere chance are."""
+    first = _firsts(pairs)
+    return [replace(first[i], made=first[j].made, kept={}) for i, j in mismatched(len(first))]
+
+
+def _themselves(pairs: Sequence[Pair]) -> list[Pair]:
+    """The real clips in the place of the generated ones: the ceiling."""
+    return [replace(p, made=p.real, kept={}) for p in _firsts(pairs)]
 
 
 def _of_set(metric: Metric, pairs: Sequence[Pair]) -> tuple[dict[str, Any], np.ndarray]:

@@ -83,6 +83,7 @@ def score_folders(
     labels: a csv with columns id and label; None: labels.csv in or above the reference, if there is one. results: where a record of each
     system goes, with its rows as CSV. Raises Refused for ids that do not pair (`bench.matching.choose`) and files that are no sound.
     """
+    store.forget_failures()  # asked again: files may have been mended
     chosen = choose(*opened(generated, reference, labels), allow_missing=allow_missing)
     real = Outside.of(chosen.reference, chosen.clips, ctx)
     known = {id: label for id in chosen.clips if (label := chosen.reference.label(id))}

@@ -79,15 +79,19 @@ class Tones(Judge):
         write(out, self, sounds.ids, ((id, one(id)) for id in sounds.ids))
 
 
-@pytest.fixture
-def score(tmp_path):
-    """score(generated..., reference=...) with a store of its own; `score.store` says what was made."""
+def scorer(place):
+    """score(generated..., reference=...) with a store of its own under `place`; `score.store` says what was made."""
 
     def call(*generated, reference, judges=(SYNC,), **kw):
-        call.store = Store(tmp_path / "cache", Context(workers=1, quiet=True))
+        call.store = Store(place / "cache", Context(workers=1, quiet=True))
         return score_folders(generated, reference, judges=judges, store=call.store, ctx=call.store.ctx, **kw)
 
     return call
+
+
+@pytest.fixture
+def score(tmp_path):
+    return scorer(tmp_path)
 
 
 def values(system, metric):
@@ -399,6 +403,8 @@ def test_files_that_are_no_sound_are_named_and_nothing_is_half_written(score, tm
     folder(made, clip0=np.full(100, np.nan, np.float32), clip2=np.empty(0, np.float32))
     with pytest.raises(Refused, match=r"clip0.wav: has 100 of 100 samples that are not finite.*; .*clip2.wav: has no samples"):
         score(made, reference=real, results=tmp_path / "results")
+    with pytest.raises(Refused, match=r"clip0.wav: has 100 of 100"):  # said again, not "failed before"
+        score(made, reference=real, results=tmp_path / "results")
     assert not (tmp_path / "results").exists()
     assert not list((tmp_path / "cache").glob("score-*"))
     (made / "clip0.wav").write_text("hello")
@@ -414,21 +420,19 @@ def test_systems_are_called_by_the_shortest_ends_of_their_paths(tmp_path):
 # ---- comparisons, records, table ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def three(score, tmp_path):
-    labels = tmp_path / "l.csv"
-    labels.write_text("id,label\n" + "".join(f'clip{i},"{CLASSES[i % 2]}"\n' for i in range(12)))
-    made = [
-        folder(tmp_path / name, **clips(12, jitter=j, pitch=p))
-        for name, j, p in (("near", 0.01, 1.0), ("far", 0.3, 3.0), ("mid", 0.15, 1.5))
-    ]
-    return score(
-        *made,
-        reference=folder(tmp_path / "real", **clips(12)),
-        judges=(Sync(), Tones()),
-        labels=labels,
-        results=tmp_path / "results",
-    )
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tmp_path_factory.mktemp("three") / "results"
+
+
+@pytest.fixture(scope="module")
+def three(results):
+    place = results.parent
+    (place / "l.csv").write_text("id,label\n" + "".join(f'clip{i},"{CLASSES[i % 2]}"\n' for i in range(12)))
+    systems = {"near": (0.01, 1.0), "far": (0.3, 3.0), "mid": (0.15, 1.5)}
+    made = [folder(place / name, **clips(12, jitter=j, pitch=p)) for name, (j, p) in systems.items()]
+    real = folder(place / "real", **clips(12))
+    return scorer(place)(*made, reference=real, judges=(SYNC, Tones()), labels=place / "l.csv", results=results)
 
 
 def test_systems_are_compared_clip_by_clip(three):
@@ -443,13 +447,13 @@ def test_systems_are_compared_clip_by_clip(three):
     assert by["near", "far", "class_acc.tones"].p <= 1
 
 
-def test_a_record_of_each_system_is_kept_with_its_rows(three, tmp_path):
-    table = record.frame(tmp_path / "results").set_index("facts.system")
+def test_a_record_of_each_system_is_kept_with_its_rows(three, results):
+    table = record.frame(results).set_index("facts.system")
     assert set(table.index) == {"near", "far", "mid"}
     assert table["scores.fid.tones.value"]["far"] == three.systems[1].scores["fid.tones"]["value"]
     assert table["facts.clips"].tolist() == [12] * 3
     assert table["facts.clips_hash"].nunique() == 1
-    rows = record.rows(tmp_path / "results")
+    rows = record.rows(results)
     assert set(rows["system"]) == {"near", "far", "mid"}
     means = rows.groupby(["system", "metric"])["value"].mean()
     assert means["mid", "w_dis.flux_lin"] == pytest.approx(three.systems[2].scores["w_dis.flux_lin"]["value"])

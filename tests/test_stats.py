@@ -21,10 +21,10 @@ from bench.stats import (
 def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
     rng = np.random.default_rng(0)
     inside = 0
-    for seed in range(60):
+    for seed in range(40):
         low, high = mean_interval(rng.exponential(1.0, 80), seed=seed)
         inside += low <= 1.0 <= high
-    assert 51 <= inside <= 60  # 57 of 60 expected, a little less for a skewed distribution
+    assert 33 <= inside <= 40  # 38 of 40 expected, a little less for a skewed distribution
 
 
 def test_the_interval_is_the_same_each_time_and_close_to_student_s():
@@ -104,7 +104,7 @@ def test_the_paired_test_sees_what_an_unpaired_one_cannot():
 
 def test_under_no_difference_p_is_uniform():
     rng = np.random.default_rng(0)
-    small = sum(paired_means(*rng.normal(size=(2, 12)), seed=i).p < 0.2 for i in range(100))
+    small = sum(paired_means(*rng.normal(size=(2, 9)), seed=i).p < 0.2 for i in range(100))
     assert 9 <= small <= 32  # a fifth of 100, give or take three deviations
 
 
