@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from melqcd.checkpoints import load_weights, read_weights
+from melqcd.checkpoints import empty, load_weights, read_weights
 from melqcd.sizes import MotionSize
 
 EPS = 1e-6  # of every norm
@@ -136,9 +136,9 @@ def load_synchformer(path: Path | str) -> Synchformer:
             size = MotionSize.read(json.loads(config.read_text()))
         except ValueError as error:
             raise ValueError(f"{config} does not describe a motion encoder: {error}") from error
-        net, state, source = Synchformer(size), read_weights(weights), f"{weights} (built as {config.name} says)"
+        net, state, source = empty(Synchformer, size), read_weights(weights), f"{weights} (built as {config.name} says)"
     else:
-        net, state, source = Synchformer(MotionSize()), _published(path), str(path)
+        net, state, source = empty(Synchformer, MotionSize()), _published(path), str(path)
     load_weights(net, state, source, ignore=UNUSED)
     return net.eval()
 

@@ -7,7 +7,6 @@ Source: HiFi-GAN (Kong et al., 2020) in Auffusion's variant (specification of ch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -16,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, conv_transpose1d, fold, leaky_relu
 
-from melqcd.checkpoints import load_weights, read_weights
+from melqcd.checkpoints import empty, load_weights, read_weights
 from melqcd.mel import MelScale
 from melqcd.sizes import GriffinLim, HifiGanSize
 from melqcd.stft import filterbank
 
-__all__ = ["GriffinLim", "HifiGan", "HifiGanSize", "griffin_lim", "int16", "load_hifigan", "load_vocoder", "save_hifigan"]
+__all__ = ["GriffinLim", "HifiGan", "HifiGanSize", "griffin_lim", "int16", "load_hifigan", "save_hifigan"]
 
 SLOPE = 0.1  # of the leaky rectifiers; the last one has torch's own 0.01, as in every published HiFi-GAN
 WEIGHTS = ("vocoder.safetensors", "model.safetensors", "vocoder.pt")  # tried in this order
@@ -85,16 +84,6 @@ class Conv(nn.Module):
         return conv_transpose1d(x, weight, self.bias, self.rate, self.padding, self.odd)
 
 
-def load_vocoder(kind: str, folder: Path | str, scale: MelScale, device: str = "cpu") -> Callable[[Tensor], Tensor]:
-    """The function from log mels [B, bins, frames] to waves [B, frames * hop]: kind "hifigan" reads `folder`, "griffinlim" does not."""
-    if kind == "griffinlim":
-        return lambda mel: griffin_lim(mel, scale).clamp(-1, 1)
-    if kind != "hifigan":
-        raise ValueError(f"a vocoder is hifigan or griffinlim, got {kind!r}")
-    net = load_hifigan(folder, scale).to(device).requires_grad_(False)
-    return lambda mel: net(mel.float())
-
-
 def load_hifigan(folder: Path | str, scale: MelScale | None = None) -> HifiGan:
     """The generator in a folder of Auffusion's kind: config.json beside vocoder.pt ({"generator": ...}) or a .safetensors file.
 
@@ -114,7 +103,7 @@ def load_hifigan(folder: Path | str, scale: MelScale | None = None) -> HifiGan:
         raise ValueError(
             f"{config} is for {size.mels} mel bands and {size.hop} samples a frame, the scale has {scale.bins} and {scale.hop}"
         )
-    net = HifiGan(size)
+    net = empty(HifiGan, size)
     load_weights(net, read_weights(path, inside=["generator"]), f"{path} (built as {config.name} says)")
     return net.eval()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from melqcd.checkpoints import load_weights
+from melqcd.checkpoints import empty, load_weights
 from melqcd.sizes import MotionSize
 from melqcd.synchformer import UNUSED, Synchformer, load_synchformer, save_synchformer
 from melqcd.visual import clip_pixels, load_looks, looks_features, motion_features, square
@@ -29,7 +29,7 @@ def released(shared, detfill):
     """Synchformer of the full size with the goldens' weights under Mel-QCD's names, and what the released code said of it."""
     folder = shared / "goldens" / "checkpoints"
     filled = detfill.fill_manifest(detfill.load_manifest(folder / "manifests" / "melqcd_syncformer_visual.json"))
-    net = Synchformer(MotionSize()).eval()
+    net = empty(Synchformer, MotionSize()).eval()
     state = {k.removeprefix("module.v_encoder."): torch.from_numpy(v) for k, v in filled.items()}
     load_weights(net, state, "SyncFormer.pt", ignore=UNUSED)
     frames = torch.from_numpy(detfill.s_unit("input:sync_frames", 3 * 3 * 224 * 224).reshape(3, 3, 224, 224))

@@ -9,7 +9,7 @@ import torch
 
 from melqcd.mel import Auffusion, Lab, MelScale, log_mel
 from melqcd.sizes import GriffinLim, HifiGanSize
-from melqcd.vocoder import HifiGan, griffin_lim, int16, load_hifigan, load_vocoder, save_hifigan
+from melqcd.vocoder import HifiGan, griffin_lim, int16, load_hifigan, save_hifigan
 
 SMALL = HifiGanSize(mels=64, channels=32, block_kernels=(3,), dilations=((1, 3),))
 
@@ -126,17 +126,6 @@ def test_silence_stays_silent():
     wave = griffin_lim(torch.full((1, 64, 50), Lab().log_floor), Lab())
     assert wave.abs().max() < 1e-3
     assert wave.isfinite().all()
-
-
-def test_both_vocoders_are_called_alike(small, tmp_path):
-    save_hifigan(small, tmp_path)
-    for kind in ("hifigan", "griffinlim"):
-        wave = load_vocoder(kind, tmp_path, Lab())(torch.full((2, 64, 30), 6.0))
-        assert wave.shape == (2, 4800)
-        assert wave.abs().max() <= 1
-        assert not wave.requires_grad
-    with pytest.raises(ValueError, match="wavenet"):
-        load_vocoder("wavenet", tmp_path, Lab())
 
 
 @pytest.mark.parametrize(
