@@ -20,6 +20,7 @@ BESIDE = (
     "onset_ap.detection",
     "onset_count.condfoley",
 )  # recall alone misleads
+WIDE = 100  # columns taken where there is no terminal
 SURE = 0.05  # differences with a smaller p are bold
 LEGEND = (
     "Below each value its 95 % interval; chance: against the sound of other clips{ceiling}.\n"
@@ -32,10 +33,13 @@ def print_scored(scored: Scored, width: int | None = None) -> None:
     from rich.console import Console
 
     console = Console(width=width, highlight=False)
+    if width is None and not console.is_terminal:
+        console.width = WIDE
     systems = {s.name: s.scores for s in scored.systems}
     columns = columns_of(systems)
     console.print(f"[bold]{scored.clips} clips[/bold]")
-    console.print(score_table(systems), end="")
+    for text in fitting(systems, columns, console.width):
+        console.print(text, end="")
     has_ceiling = any(told.get("ceiling") is not None for scores in systems.values() for told in scores.values())
     console.print(LEGEND.format(ceiling="; ceiling: the real sound itself" if has_ceiling else ""), markup=False)
     if any(BESIDE[0] in scores for scores in systems.values()):
@@ -63,11 +67,19 @@ def columns_of(systems: Mapping[str, Scores]) -> list[Column]:
     return [(METRICS[column], id) for column, id in column_ids(first).items()]
 
 
-def score_table(systems: Mapping[str, Scores]) -> Text:
-    """The eight columns of every system: value, interval, chance and ceiling."""
+def fitting(systems: Mapping[str, Scores], columns: Sequence[Column], width: int) -> list[Text]:
+    """The table of scores, or one for each group of columns where it is wider than `width`."""
+    whole = score_table(systems, columns)
+    if max(map(len, whole.plain.splitlines())) <= width:
+        return [whole]
+    groups = dict.fromkeys(metric.group for metric, _ in columns)
+    return [score_table(systems, [c for c in columns if c[0].group == group]) for group in groups]
+
+
+def score_table(systems: Mapping[str, Scores], columns: Sequence[Column]) -> Text:
+    """The columns of every system: value, interval, chance and ceiling."""
     from bench.grid import Grid
 
-    columns = columns_of(systems)
     grid = Grid([(metric.group, metric.heading) for metric, _ in columns])
     for name, scores in systems.items():
         told = [(metric, scores.get(id, {})) for metric, id in columns]
@@ -98,11 +110,11 @@ def difference_table(comparisons: Sequence[Comparison], columns: Sequence[Column
 
     there = {c.metric for c in comparisons}
     shown = [(metric, id) for metric, id in columns if id in there]
-    grid = Grid([(metric.group, metric.heading) for metric, _ in shown], names=36)
+    grid = Grid([(metric.group, metric.heading) for metric, _ in shown], names=22)
     for pair in dict.fromkeys((c.first, c.second) for c in comparisons):
         found = {c.metric: c for c in comparisons if (c.first, c.second) == pair}
-        grid.add(" - ".join(pair), [_difference(m, found.get(id)) for m, id in shown])
-        grid.add("", [_p(found[id].p) if id in found else "" for _, id in shown], "dim")
+        grid.add(pair[0], [_difference(m, found.get(id)) for m, id in shown])
+        grid.add(f"- {pair[1]}", [_p(found[id].p) if id in found else "" for _, id in shown], "dim")
     return grid.text()
 
 

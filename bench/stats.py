@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
 RESAMPLES = 9999
+CORRECTED = 10  # clips from which on the bootstrap is bias-corrected
 ONE_BY_ONE = 200  # up to this many clips the jackknife leaves out one at a time
 BLOCKS = 30  # beyond it, so many blocks
 
@@ -24,7 +25,8 @@ Interval = tuple[float, float] | None
 
 
 def mean_interval(values: ArrayLike, *, fraction: bool = False, level: float = LEVEL, seed: int = 0) -> Interval:
-    """Interval of the mean of `values` [clips] by scipy.stats.bootstrap (bias-corrected and accelerated; percentile where that fails).
+    """Interval of the mean of `values` [clips] by scipy.stats.bootstrap: bias-corrected and accelerated from 10 clips on, percentile below
+    (few values have so few means that rounding decides the correction) and where the correction fails.
 
     fraction: the values lie in [0, 1]; if all are 0 or 1 they are counts, whose interval is exact (Clopper and Pearson): a
     bootstrap of "none of 3 clips" would claim certainty. Equal values have an interval of no width. None for fewer than two.
@@ -39,7 +41,7 @@ def mean_interval(values: ArrayLike, *, fraction: bool = False, level: float = L
         return float(exact.low), float(exact.high)
     if np.ptp(values) == 0:
         return float(values.mean()), float(values.mean())
-    for method in ("BCa", "percentile"):
+    for method in ("BCa", "percentile")[len(values) < CORRECTED :]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # BCa warns, and gives nan, where every draw is alike
             drawn = stats.bootstrap(

@@ -476,7 +476,7 @@ def test_the_table_fits_a_hundred_columns_and_says_what_is_missing(three, capsys
         "ceiling",
         "12 clips",
         "precision ↑",
-        "near - far",
+        "- far",
     ):
         assert word in text, word
     row = next(line for line in lines if line.startswith("near "))
@@ -484,3 +484,7 @@ def test_the_table_fits_a_hundred_columns_and_says_what_is_missing(three, capsys
     assert row.split()[-1] == "–"
     assert "– IB-AV: undefined for all 12 clips" in text
     assert "records" in text.lower()
+    print_scored(three, width=60)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert sum(line.startswith("near ") for line in lines) >= 3  # a table for each group of columns
