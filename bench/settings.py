@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from itertools import product
 from typing import Any, get_type_hints
 
@@ -44,7 +44,7 @@ def compose(*words: str, site: bool = True) -> tuple[Experiment, Machine]:
 
 def component(group: str, name: str, *words: str):
     """One component by itself: `component("control", "melqcd", "bound=2")`."""
-    known = groups()[group]
+    known = replace(groups()[group], default=name)  # one by itself, also of a group of which a run takes several
     cls = known.find(name)
     parsed = _parse([f"{group}.{w}" for w in words])
     for word in parsed:

@@ -89,6 +89,12 @@ class MelQCD(Control):
         bands = compose(levels, signal["energy"][:, 0], signal["deviation"][:, 0]).clamp(0, 1)
         return fill(bands, scale.bins, scale.frames, sparse=self.frequency.endswith("sparse"))
 
+    def shapes(self, codes: Tensor) -> Tensor:
+        """The levels [B, bands, slots] that `codes` [B, bands // group, slots] stand for: what Sim compares (Table 4)."""
+        from melqcd.quantize import from_codes
+
+        return from_codes(codes, self.bound, self.group)
+
     def _columns(self, batch: Batch) -> Tensor:
         """Image-unit columns, one a slot, highest first: K bands, or all bins for the literal reading."""
         from melqcd.mel import log_mel, to_image

@@ -90,9 +90,10 @@ def fill(bands: Tensor, bins: int, frames: int, *, sparse: bool = False) -> Tens
     if slots == 0 or -(-frames // step) != slots:
         raise ValueError(f"{slots} slots do not fit {frames} frames: there must be ceil(frames / step) of them for a whole step")
     lead, high = bands.shape[:-2], bins // rows
+    columns = bands.repeat_interleave(step, -1)[..., :frames]  # while it is small: what follows copies whole rows
     if sparse:
-        picture = bands.new_zeros(*lead, rows, high, slots, step)
-        picture[..., high // 2, :, :] = bands[..., None]
+        picture = columns.new_zeros(*lead, rows, high, frames)
+        picture[..., high // 2, :] = columns
     else:
-        picture = bands[..., :, None, :, None].expand(*lead, rows, high, slots, step)
-    return picture.reshape(*lead, bins, slots * step)[..., :frames]
+        picture = columns[..., None, :].expand(*lead, rows, high, frames)
+    return picture.reshape(*lead, bins, frames)

@@ -91,6 +91,7 @@ def test_a_run_leaves_a_record_of_floor_control_and_ceilings(done):
     assert set(found.index) == {"none", "melqcd, true hints", "melqcd, predicted", "oracle", "reference"}
     assert found["scores.onset_acc.condfoley.value"].between(0, 1).all()
     assert found.loc["melqcd, predicted", "facts.predictor.code.chance"] > 0
+    assert -1 <= found.loc["melqcd, predicted", "facts.predictor.code.sim"] <= 1
     assert found.loc["melqcd, true hints", "facts.codes"] == 6561
     assert rows(results).groupby("record")["clip"].nunique().eq(4).all()
 

@@ -112,3 +112,12 @@ def test_a_wrong_setting_of_a_network_is_refused_too(word, said):
     with pytest.raises(Refused) as refused:
         compose(word, site=False)
     assert said in str(refused.value)
+
+
+def test_one_component_by_itself_takes_its_settings():
+    from bench.settings import component
+
+    assert component("control", "melqcd", "bound=2").bound == 2
+    assert component("judges", "sync", "delta=0.5").delta == 0.5
+    with pytest.raises(Refused, match="Did you mean 'delta'"):
+        component("judges", "sync", "delt=0.5")

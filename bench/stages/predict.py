@@ -204,7 +204,7 @@ def _quality(control: Control, pairs: Pairs, ids: list[str], guessed: dict, know
             told[name] = {"rmse": float(error.square().mean().sqrt()), "of_the_mean": float(spread.std(correction=0))}
             continue
         told[name] = {
-            "acc": float((accuracy(made, true, valid) * weight).sum()),
+            "acc": float((accuracy(made, true, valid).nan_to_num() * weight).sum()),
             "chance": chance(true, valid, max(2, head.size)),
         }
         if head.kind == "binary":
@@ -214,7 +214,7 @@ def _quality(control: Control, pairs: Pairs, ids: list[str], guessed: dict, know
             )
         shapes = getattr(control, "shapes", None)
         if shapes is not None:
-            told[name]["sim"] = float((similarity(shapes(made.long()), shapes(true.long()), valid) * weight).sum())
+            told[name]["sim"] = float((similarity(shapes(made.long()), shapes(true.long()), valid).nan_to_num() * weight).sum())
     return told
 
 
