@@ -4,7 +4,6 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP = .venv/bin/pip --disable-pip-version-check
 BIN = .venv/bin
-export OMP_NUM_THREADS ?=
 
 .PHONY: demo test slow lint clean
 

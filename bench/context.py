@@ -20,7 +20,13 @@ T = TypeVar("T")
 
 def allotted_cores() -> int:
     """Cores this process may use: Slurm's allotment or the affinity mask, not the machine's count."""
-    return int(os.environ.get("SLURM_CPUS_PER_TASK", 0)) or len(os.sched_getaffinity(0))
+    return _whole("SLURM_CPUS_PER_TASK") or len(os.sched_getaffinity(0))
+
+
+def _whole(variable: str) -> int:
+    """The number in an environment variable; 0 where it is unset, empty or something else (OMP_NUM_THREADS may be a list)."""
+    text = os.environ.get(variable, "").partition(",")[0].strip()
+    return int(text) if text.isdigit() else 0
 
 
 @dataclass
@@ -52,7 +58,7 @@ class Context:
         """torch, with this context's number of threads set: import it through here in stages."""
         import torch
 
-        threads = self.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or allotted_cores()
+        threads = self.threads or _whole("OMP_NUM_THREADS") or allotted_cores()
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         return torch
