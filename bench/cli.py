@@ -90,7 +90,10 @@ def _compose(words: list[str]):
 def _open_store(machine, *, dry: bool = False):
     from bench.store import Store
 
-    return Store(Path(machine.results) / "cache", machine.context(), dry=dry)
+    store = Store(Path(machine.results) / "cache", machine.context(), dry=dry)
+    if not dry:
+        store.forget_failures()  # a new command tries again what failed in an earlier one
+    return store
 
 
 def _demo(args) -> None:

@@ -101,3 +101,14 @@ def test_an_unknown_verb_and_an_unknown_setting_have_status_2(capsys):
 def test_the_contract_suite_runs_from_the_command_line(capsys):
     main(["check", "control=onset"])
     assert "FAIL" not in capsys.readouterr().out
+
+
+def test_what_failed_in_one_command_is_tried_again_by_the_next(elsewhere, capsys):
+    real, made = tone(elsewhere / "real", "a"), tone(elsewhere / "made", "a")
+    cache = elsewhere / "results" / "cache"
+    assert told(capsys, "score", made, "--reference", real)[0] == 0
+    (judged, *_) = sorted(cache.glob("judge-*"))
+    judged.rename(elsewhere / "gone")
+    (cache / f"{judged.name}.failed").write_text('{"reason": "a disk was full", "traceback": ""}')
+    assert told(capsys, "score", made, "--reference", real)[0] == 0
+    assert judged.exists()
