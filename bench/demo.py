@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bench import artefacts, chain
+from bench.data.lab import WORLD
 from bench.experiment import Experiment
 from bench.score_table import print_scored
 from bench.scoring import Scored, System, compare
@@ -22,7 +23,12 @@ def demo(x: Experiment, store: Store, results: Path) -> None:
         folder = chain.scored(x, store(artefacts.degrade, kind, x.split, clips), store)
         systems.append(opened(name, folder))
     print_scored(
-        Scored(systems, compare(systems[:1] + systems[2:]), systems[0].rows()["clip"].nunique(), [f"sounds under {store.root}"])
+        Scored(
+            systems,
+            compare(systems[:1] + systems[2:]),
+            systems[0].rows()["clip"].nunique(),
+            [WORLD, f"Sounds under {store.root}."],
+        )
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import artefacts, chain
+from bench.data.lab import WORLD
 from bench.experiment import Experiment
 from bench.identity import digest, told
 from bench.record import Record
@@ -73,6 +74,8 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
     by_name = {s.name: s for s in systems}
     against = [compare([by_name[a], by_name[b]]) for a, b in _between([row.name for row in rows])]
     notes = [line for record in records for line in _remarks(record)]
+    if rows[0].x.data.rendered:
+        notes.append(WORLD)
     notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds and films of each row are named in its record")
     paths = [results / f"{record.id}.json" for record in records]
     print_scored(Scored(systems, corrected([c for some in against for c in some]), _clips(systems), notes, paths))

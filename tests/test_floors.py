@@ -32,11 +32,15 @@ def test_stages_know_nothing_of_hydra(path):
     assert not {n for n in imported(path) if n.split(".")[0] in ("hydra", "omegaconf") or n == "bench.settings"}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["plan", "control=onset"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["plan", "control=onset", "backbone.path=w", "motion.path=w"]], ids=" ".join
+)
 def test_looking_around_imports_no_torch(words, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "weights").write_text("stand-in: a plan hashes it and opens nothing")
     code = (
         "import sys; from bench.cli import main\n"
-        f"try: main({words!r})\nexcept SystemExit: pass\n"
+        f"try: main({words!r})\nexcept SystemExit as end: assert not end.code, end.code\n"
         "print('HEAVY', sorted({'torch', 'diffusers', 'transformers', 'matplotlib', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)

@@ -11,6 +11,9 @@ from bench.data.base import Data, Item, in_val
 PoolName = Literal["bench", "backbone", "judges"]
 
 
+WORLD = "Procedural world: not comparable with published values."  # stands beside every number made on it
+
+
 @dataclass(frozen=True)
 class Lab(Data):
     """Clips that exist by their number: the first 150 of `test=600` are the clips of `test=150`."""
