@@ -1,0 +1,130 @@
+"""The lab's judge: a small classifier (AST) and a small pair of towers (ImageBind's), trained on clips that nothing else sees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.errors import Refused
+from bench.judges.base import Judge, write
+from bench.weights import LAB, content, weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from transformers import ASTForAudioClassification
+
+    from bench.context import Context
+    from bench.judges.view import View
+
+RATE = 16000  # Hz
+TOGETHER = 32  # clips whose windows are heard in one pass
+PARTS = ("classifier", "pair")
+
+
+@dataclass(frozen=True)
+class Lab(Judge):
+    """Every sound is scaled to one peak and heard in windows of 2.56 s, whose features, logits and embeddings are averaged.
+
+    features [1, width]: AST's pooled vector (the mean of its two special tokens after the last norm), for FID. logits [1, classes],
+    before any softmax. audio_embedding, video_embedding [1, dims]: means of unit vectors; no row where there is no picture.
+    """
+
+    path: str = field(default="", metadata={"key": False})  # folder with classifier/ and pair/; empty: the lab's own
+
+    name: ClassVar[str] = "lab"
+
+    def folder(self, part: str) -> Path:
+        """Where `part` (classifier or pair) lies; Refused if it does not."""
+        found = weights(self.path, "judges.lab", default=LAB) / part
+        if not (found / "config.json").exists():
+            raise Refused(f"judges.lab.path: {found} holds no {part}; a folder with {' and '.join(PARTS)} is needed")
+        return found
+
+    def identity(self) -> dict[str, Any]:
+        return {"name": self.name, "version": self.version, "weights": {part: content(self.folder(part)) for part in PARTS}}
+
+    def classes(self) -> tuple[str, ...]:
+        named = self._config("classifier")["id2label"]
+        return tuple(named[str(i)] for i in range(len(named)))
+
+    @property
+    def provides(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        dims = int(self._config("pair")["dims"])
+        heard = {"features": int(self._config("classifier")["hidden_size"]), "logits": len(self.classes())}
+        return {name: ("float32", (n,)) for name, n in {**heard, "audio_embedding": dims, "video_embedding": dims}.items()}
+
+    def listen(self, ctx: Context, sounds: View, out: Path) -> None:
+        torch = ctx.torch()
+
+        def told() -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+            with torch.inference_mode():
+                network = _Networks(self, ctx.device)
+                blocks = [sounds.ids[i : i + TOGETHER] for i in range(0, len(sounds.ids), TOGETHER)]
+                for ids in ctx.track(blocks, "the lab's judges"):
+                    yield from network(ids, sounds)
+                    ctx.check()
+
+        write(out, self, sounds.ids, told())
+
+    def _config(self, part: str) -> dict[str, Any]:
+        return json.loads((self.folder(part) / "config.json").read_text())
+
+
+class _Networks:
+    """Both networks, loaded."""
+
+    def __init__(self, judge: Lab, device: str):
+        from bench.judges.lab_pair import load_pair
+
+        self.ast = load_classifier(judge.folder("classifier"))
+        self.ast.to(device)  # type: ignore[arg-type]
+        self.towers, self.size = load_pair(judge.folder("pair"))
+        self.towers.to(device)
+
+    def __call__(self, ids: tuple[str, ...], sounds: View) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+        """(id, arrays) of each of `ids`."""
+        import torch
+
+        from bench.judges.lab_ears import batch
+        from bench.judges.lab_pair import watch
+
+        waves = [sounds.load(id, RATE) for id in ids]
+        config = self.ast.config
+        parts, owner = batch(waves, config.num_mel_bins, config.max_length)
+        pooled = self.ast.audio_spectrogram_transformer(torch.from_numpy(parts).to(self.ast.device)).pooler_output
+        logits = self.ast.classifier(pooled)
+        parts, owners = batch(waves, self.size.bands, self.size.frames)
+        embedded = self.towers.listen(torch.from_numpy(parts).mT[:, None].to(self.ast.device))
+        for i, id in enumerate(ids):
+            video = sounds.video(id)
+            seen = embedded.new_empty(0, self.size.dims) if video is None else watch(self.towers, self.size, video)[None]
+            arrays = {
+                "features": pooled[owner == i].mean(0, keepdim=True),
+                "logits": logits[owner == i].mean(0, keepdim=True),
+                "audio_embedding": embedded[owners == i].mean(0, keepdim=True),
+                "video_embedding": seen,
+            }
+            yield id, {name: array.float().cpu().numpy() for name, array in arrays.items()}
+
+
+def load_classifier(folder: Path) -> ASTForAudioClassification:
+    """The classifier in `folder`, in eval mode and float32; Refused naming the folder where it is damaged."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import ASTForAudioClassification
+
+    try:
+        loaded: tuple[ASTForAudioClassification, dict] = ASTForAudioClassification.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )  # type: ignore[assignment]
+    except (OSError, RuntimeError, KeyError, ValueError, SafetensorError) as error:
+        raise Refused(f"{folder} cannot be read as a classifier: {str(error).splitlines()[0]}") from error
+    net, told = loaded
+    if told["missing_keys"] or told["mismatched_keys"]:
+        raise Refused(
+            f"{folder}: its weights lack {', '.join(sorted(map(str, told['missing_keys'] or told['mismatched_keys']))[:5])}"
+        )
+    return net.eval()
