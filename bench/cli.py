@@ -120,7 +120,8 @@ def _run(args) -> None:
 def _score(args) -> None:
     from bench.scoring import print_scored, score_folders
 
-    x, machine = _compose(args.words)
+    # the lab's judge knows only the procedural world: it is not asked about other people's sounds unless named
+    x, machine = _compose(["judges=[sync]", *args.words])
     store = _open_store(machine)
     with store.ctx.signals():
         scored = score_folders(

@@ -58,7 +58,7 @@ def groups() -> dict[str, Group]:
         fixed(
             "sampling", "dpm", {n: f"melqcd.sampling:{c}" for n, c in (("dpm", "DPMSolver"), ("ddim", "DDIM"), ("pndm", "PNDM"))}
         ),
-        fixed("judges", tuple(n for n in ("sync", "lab") if n in JUDGES), JUDGES),
+        fixed("judges", ("sync", "lab"), JUDGES),
         fixed("machine", "here", {"here": "bench.experiment:Here"}),
     ]
     return {g.name: g for g in found}

@@ -119,12 +119,20 @@ def test_the_judges_identity_is_its_weights_and_not_their_place(folder, tmp_path
     assert Lab(path=str(moved)).identity() != Lab(path=str(folder)).identity()
 
 
-@pytest.mark.parametrize("part", ["classifier", "pair"])
-def test_a_missing_judge_is_refused_by_name(folder, tmp_path, part):
+def test_a_missing_classifier_is_refused_by_name(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "w")
-    shutil.rmtree(tmp_path / "w" / part)
-    with pytest.raises(Refused, match=rf"holds no {part}"):
-        Lab(path=str(tmp_path / "w")).identity()
+    shutil.rmtree(tmp_path / "w" / "classifier")
+    with pytest.raises(Refused, match="holds no classifier"):
+        Lab(str(tmp_path / "w")).identity()
+
+
+def test_without_a_pair_there_are_no_embeddings(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "w")
+    whole = Lab(str(tmp_path / "w"))
+    before = set(whole.provides), whole.identity()
+    shutil.rmtree(tmp_path / "w" / "pair")
+    assert before[0] - set(whole.provides) == {"audio_embedding", "video_embedding"}
+    assert whole.identity() != before[1]
 
 
 def test_damaged_and_foreign_weights_are_refused_by_name(folder, tmp_path):

@@ -1,5 +1,6 @@
 """The wheel holds what a user needs, and nothing that collides."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -28,7 +29,19 @@ def test_the_wheel_carries_every_module_and_the_content_folders(wheel):
     names = set(wheel.namelist())
     modules = {str(p.relative_to(ROOT)) for top in ("bench", "controls", "melqcd") for p in (ROOT / top).rglob("*.py")}
     content = {f"bench/content/{p.relative_to(ROOT)}" for top in ("sweeps", "reports") for p in (ROOT / top).glob("*.yaml")}
-    assert modules | content <= names
+    weights = {str(p.relative_to(ROOT)) for p in (ROOT / "bench/lab/weights").rglob("*") if p.is_file()}
+    assert weights
+    assert modules | content | weights <= names
+
+
+def test_the_shipped_weights_are_small_and_each_has_a_card():
+    folder = ROOT / "bench/lab/weights"
+    assert sum(p.stat().st_size for p in folder.rglob("*")) < 32e6
+    for network in folder.iterdir():
+        card = json.loads((network / "card.json").read_text())
+        assert card["steps"] > 0
+        assert card["quality"]
+    assert not [p for p in folder.rglob("*.json") if "_name_or_path" in p.read_text()]
 
 
 def test_the_wheel_names_the_command_and_the_built_in_controls(wheel):

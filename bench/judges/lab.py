@@ -14,6 +14,7 @@ from bench.weights import LAB, content, weights
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
     from transformers import ASTForAudioClassification
 
     from bench.context import Context
@@ -44,17 +45,24 @@ class Lab(Judge):
         return found
 
     def identity(self) -> dict[str, Any]:
-        return {"name": self.name, "version": self.version, "weights": {part: content(self.folder(part)) for part in PARTS}}
+        return {"name": self.name, "version": self.version, "weights": {part: content(self.folder(part)) for part in self.parts}}
 
     def classes(self) -> tuple[str, ...]:
         named = self._config("classifier")["id2label"]
         return tuple(named[str(i)] for i in range(len(named)))
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The networks that the folder holds: without a pair there are no embeddings, and their metrics say so."""
+        root = weights(self.path, "judges.lab", default=LAB)
+        return tuple(part for part in PARTS if part == "classifier" or (root / part / "config.json").exists())
+
+    @property
     def provides(self) -> dict[str, tuple[str, tuple[int, ...]]]:
-        dims = int(self._config("pair")["dims"])
-        heard = {"features": int(self._config("classifier")["hidden_size"]), "logits": len(self.classes())}
-        return {name: ("float32", (n,)) for name, n in {**heard, "audio_embedding": dims, "video_embedding": dims}.items()}
+        sizes = {"features": int(self._config("classifier")["hidden_size"]), "logits": len(self.classes())}
+        if "pair" in self.parts:
+            sizes |= dict.fromkeys(("audio_embedding", "video_embedding"), int(self._config("pair")["dims"]))
+        return {name: ("float32", (n,)) for name, n in sizes.items()}
 
     def listen(self, ctx: Context, sounds: View, out: Path) -> None:
         torch = ctx.torch()
@@ -81,33 +89,44 @@ class _Networks:
 
         self.ast = load_classifier(judge.folder("classifier"))
         self.ast.to(device)  # type: ignore[arg-type]
-        self.towers, self.size = load_pair(judge.folder("pair"))
-        self.towers.to(device)
+        self.pair = load_pair(judge.folder("pair")) if "pair" in judge.parts else None
+        if self.pair:
+            self.pair[0].to(device)
 
     def __call__(self, ids: tuple[str, ...], sounds: View) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
         """(id, arrays) of each of `ids`."""
         import torch
 
         from bench.judges.lab_ears import batch
-        from bench.judges.lab_pair import watch
 
         waves = [sounds.load(id, RATE) for id in ids]
         config = self.ast.config
         parts, owner = batch(waves, config.num_mel_bins, config.max_length)
         pooled = self.ast.audio_spectrogram_transformer(torch.from_numpy(parts).to(self.ast.device)).pooler_output
         logits = self.ast.classifier(pooled)
-        parts, owners = batch(waves, self.size.bands, self.size.frames)
-        embedded = self.towers.listen(torch.from_numpy(parts).mT[:, None].to(self.ast.device))
-        for i, id in enumerate(ids):
-            video = sounds.video(id)
-            seen = embedded.new_empty(0, self.size.dims) if video is None else watch(self.towers, self.size, video)[None]
-            arrays = {
-                "features": pooled[owner == i].mean(0, keepdim=True),
-                "logits": logits[owner == i].mean(0, keepdim=True),
-                "audio_embedding": embedded[owners == i].mean(0, keepdim=True),
-                "video_embedding": seen,
-            }
+        told = [
+            {"features": pooled[owner == i].mean(0, keepdim=True), "logits": logits[owner == i].mean(0, keepdim=True)}
+            for i in range(len(ids))
+        ]
+        if self.pair:
+            self._embed(told, waves, [sounds.video(id) for id in ids])
+        for id, arrays in zip(ids, told, strict=True):
             yield id, {name: array.float().cpu().numpy() for name, array in arrays.items()}
+
+    def _embed(self, told: list[dict[str, Tensor]], waves: list[np.ndarray], videos: list[Path | None]) -> None:
+        """Add the pair's embeddings of each clip's sound and picture."""
+        import torch
+
+        from bench.judges.lab_ears import batch
+        from bench.judges.lab_pair import watch
+
+        assert self.pair
+        towers, size = self.pair
+        parts, owners = batch(waves, size.bands, size.frames)
+        embedded = towers.listen(torch.from_numpy(parts).mT[:, None].to(self.ast.device))
+        for i, (arrays, video) in enumerate(zip(told, videos, strict=True)):
+            arrays["audio_embedding"] = embedded[owners == i].mean(0, keepdim=True)
+            arrays["video_embedding"] = embedded.new_empty(0, size.dims) if video is None else watch(towers, size, video)[None]
 
 
 def load_classifier(folder: Path) -> ASTForAudioClassification:

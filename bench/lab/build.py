@@ -60,6 +60,11 @@ def install(artefact: Path, place: Path) -> None:
     shutil.copytree(artefact, draft, ignore=shutil.ignore_patterns("made.json"))
     for path in draft.rglob("*.safetensors"):
         _halve(path)
+        path.chmod(0o644)  # save_file writes for its owner alone
+    for path in draft.rglob("config.json"):  # where it was trained is nobody's business
+        path.write_text(
+            json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "_name_or_path"}, indent=2) + "\n"
+        )
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
 
