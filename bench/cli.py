@@ -56,7 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--labels", type=Path, help="csv with columns id and label; default: labels.csv in or above the reference")
     sub.add_argument("--allow-missing", action="store_true", help="leave ids that one side lacks out of both, and say so")
     sub.add_argument("--set", dest="words", nargs="*", default=[], metavar="NAME=VALUE", help=WORDS)
-    sub = verb("show", _show, "a picture of a control signal on a clip; `bench show proposition1` measures Proposition 1")
+    sub = verb(
+        "show",
+        _show,
+        "a picture of a control signal on a clip (an id that begins with - goes after --); `bench show proposition1` measures it",
+    )
     sub.add_argument("--out", type=Path, help="where the picture goes; default: shown/ in the results folder")
     sub = verbs.add_parser("data", help="look at a data set: `bench data check data=... data.root=...`")
     data = sub.add_subparsers(dest="what", required=True, metavar="WHAT")
