@@ -24,7 +24,9 @@ def build(how: ControlNet, backbone: Backbone) -> ControlNetModel:
     if how.hint == "features":
         stack = HintStack(channels, how.widths, backbone.unet.config["block_out_channels"][0])
         net.controlnet_cond_embedding = stack  # type: ignore[assignment]
-    return net.to(device=backbone.device, dtype=backbone.dtype).requires_grad_(True)  # type: ignore[return-value]
+    to = {"device": backbone.device} | ({"dtype": backbone.dtype} if net.dtype != backbone.dtype else {})
+    net.to(**to)  # type: ignore[call-arg]  # diffusers warns of a cast, also of one that changes nothing
+    return net.requires_grad_(True)  # type: ignore[return-value]
 
 
 def load(how: ControlNet, path: Path | str, backbone: Backbone) -> ControlNetModel:
