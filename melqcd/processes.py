@@ -76,4 +76,5 @@ def join() -> Group:
 def leave() -> None:
     """End what `join` began; call once, when a program is done."""
     if torch.distributed.is_initialized():
+        torch.distributed.barrier()  # nobody goes while another still talks to it
         torch.distributed.destroy_process_group()
