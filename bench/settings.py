@@ -84,15 +84,15 @@ def _parse_one(word: str):
         raise Refused(f"{word}: write NAME=VALUE, for example {name}=...")
     if "_target_" in word or name.split(".")[0] == "hydra":
         raise Refused(f"{word}: words hold settings, not code")
-    try:
-        return OverridesParser.create().parse_override(word)
-    except HydraException:
-        pass  # the value holds what Hydra's grammar cannot read (~, é, brackets): taken literally below
+    # what Hydra's grammar cannot read (~, é, brackets) is taken literally: the same word, its value quoted
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    try:
-        return OverridesParser.create().parse_override(f"{name}='{quoted}'")
-    except HydraException:
-        raise Refused(f"{word}: {name!r} cannot be the name of a setting") from None
+    reasons = []
+    for spelling in (word, f"{name}='{quoted}'"):
+        try:
+            return OverridesParser.create().parse_override(spelling)
+        except HydraException as error:
+            reasons.append(error)
+    raise Refused(f"{word}: {name!r} cannot be the name of a setting") from reasons[-1]
 
 
 def _choices(parsed: list, known: dict[str, Group]) -> tuple[dict[str, Any], list]:
