@@ -13,6 +13,7 @@ import numpy as np
 from bench.context import Context
 from bench.lab.networks.cards import write_card
 from bench.lab.pools import Pool
+from bench.prompts import GENERIC
 from bench.store import replace_file
 from melqcd.mel import MelScale
 from melqcd.settings import Training
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from melqcd.backbone import Backbone
 
-GENERIC = "a sound"
 # what a clip is called in training, and how often; "" is what guidance leads away from
 CALLED = (("", 0.1), (GENERIC, 0.1), ("{}", 0.6), ("the sound of {}", 0.1), ("a sound of {}", 0.1))
 
