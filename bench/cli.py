@@ -106,7 +106,7 @@ def _demo(args) -> None:
     x, machine = _compose(["data.test=40", "data.train=10", *args.words])
     store = _open_store(machine)
     with store.ctx.signals():
-        demo(x, store, Path(machine.results))
+        demo(x, store)
 
 
 def _run(args) -> None:

@@ -15,7 +15,7 @@ from bench.store import Store
 KINDS = {"the same": "same", "noise at -20 dB": "noise", "0.2 s late": "late", "another clip's": "swapped"}
 
 
-def demo(x: Experiment, store: Store, results: Path) -> None:
+def demo(x: Experiment, store: Store) -> None:
     """Print the table of KINDS, each a system whose right answers are known."""
     clips = chain.decoded(x.data, store)
     systems = []
