@@ -11,7 +11,7 @@ from bench.store import write_json
 
 def films(out: Path, part: Path, ctx: Context, sound: Path) -> None:
     """Write ID.mp4 for every sound whose clip has a picture; without.json names the others."""
-    from bench.media import mux
+    from bench.media import mux, read
 
     sounds = Sounds.open(sound)
     without = []
@@ -20,7 +20,7 @@ def films(out: Path, part: Path, ctx: Context, sound: Path) -> None:
         if video is None:
             without.append(id)
             continue
-        rate = 16000
-        mux(video, sounds.load(id, rate), rate, out / f"{id}.mp4")
+        made = read(sounds.entries[id].source)
+        mux(video, made.wave, made.rate, out / f"{id}.mp4")
         ctx.check()
     write_json(out / "without.json", {"no picture": without})
