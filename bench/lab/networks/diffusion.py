@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # what a clip is called in training, and how often; "" is what guidance leads away from
 CALLED = (("", 0.1), (GENERIC, 0.1), ("{}", 0.6), ("the sound of {}", 0.1), ("a sound of {}", 0.1))
 
-TRAINING = Training(steps=1600, batch=16, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.0, ema=0.995, seed=1)
+TRAINING = Training(steps=4000, batch=16, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.0, ema=0.995, seed=1)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Diffusion:
             torch.manual_seed(self.training.seed)
             text = self.build_text(tokens)
             unet = self.build_unet(vae.config["latent_channels"], scale.bins // 2 ** (len(vae.config["block_out_channels"]) - 1))
+            unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster on CPUs
         return Backbone(
             vae,
             unet,
