@@ -8,7 +8,7 @@ BIN = .venv/bin
 .PHONY: demo test slow lint clean
 
 demo: .venv/ready
-	$(BIN)/bench demo
+	$(BIN)/bench run control=melqcd learn=lab data.test=40 data.train=0
 
 test: .venv/ready lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow" --durations=8

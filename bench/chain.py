@@ -22,16 +22,23 @@ def sound(x: Experiment, store: Store) -> Path:
     if not x.controls:
         return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None)
     taught = decoded(x.taught, store)
-    lesson = store(artefacts.signals, x.control, x.scale, x.step, taught)
-    latents = store(artefacts.latents, x.backbone, taught)
-    net = store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, taught, lesson)
-    truth = hints = store(artefacts.signals, x.control, x.scale, x.step, clips)
+    net = controlnet(x, taught, store)
+    truth = hints = true_signals(x, clips, store)
     if x.heads:
+        lesson = true_signals(x, taught, store)
         seen = store(artefacts.features, "motion", x.motion, taught)
         predictor = store(artefacts.train_predictor, x.predictor, x.control, x.positions, lesson, seen, taught)
         motion = store(artefacts.features, "motion", x.motion, clips)
         hints = store(artefacts.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
     return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints)
+
+
+def misled(x: Experiment, way: str, store: Store) -> Path:
+    """The sound of `x` by true hints that are wrong on purpose (`bench.stages.distort`): what follows its hint must change."""
+    clips, taught = decoded(x.data, store), decoded(x.taught, store)
+    wrong = store(artefacts.distort, way, x.control, x.scale, x.step, x.split, clips, true_signals(x, clips, store))
+    net = controlnet(x, taught, store)
+    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, wrong)
 
 
 def reference(x: Experiment, store: Store) -> Path:
@@ -52,6 +59,18 @@ def scored(x: Experiment, sound: Path, store: Store) -> Path:
         heard += (store(artefacts.judge, judge, sound, None, pairs, "made"),)
         real += (store(artefacts.judge, judge, clips, None, pairs, "real"),)
     return store(artefacts.score, heard, real, clips, pairs)
+
+
+def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
+    """The ControlNet of `x`'s control, taught by the true hints of the clips `taught`."""
+    latents = store(artefacts.latents, x.backbone, taught)
+    lesson = true_signals(x, taught, store)
+    return store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, taught, lesson)
+
+
+def true_signals(x: Experiment, clips: Path, store: Store) -> Path:
+    """The control's true signal of every clip of `clips`."""
+    return store(artefacts.signals, x.control, x.scale, x.step, clips)
 
 
 def decoded(data: Data, store: Store) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.errors import Failed, Refused, Stopped
 
+FEW = ("learn=lab", "data.test=40", "data.train=0")  # few clips to generate, taught by the whole lab
 WORDS = "settings as NAME=VALUE, for example control=melqcd control.bound=2 (see `bench list`)"
 
 
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     verb("run", _run, "the main job: train what a control needs, generate, score, and show it between floor and ceilings")
-    verb("demo", _demo, "a first table: render a few lab clips, degrade their sound, score that against the original")
+    verb("degrade", _degrade, "what the metrics make of real sound that was degraded in known ways")
     sub = verb("score", _score, "score folders of generated sound against the real one", words=False)
     sub.add_argument("generated", nargs="+", type=Path, help="a folder per system, files named by clip id (mp4, wav, flac)")
     sub.add_argument("--reference", type=Path, required=True, help="folder of the real clips, with the same ids")
@@ -77,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = lab.add_parser("check", help="measure the lab's networks on the benchmark's clips")
     sub.set_defaults(do=_lab_check)
     sub.add_argument("words", nargs="*", help=WORDS)
-    verb("check", _check, "the contract suite on a control: `bench check control=onset`")
+    sub = verb("check", _check, "the contract suite on a control, then whether its sound follows its hints")
+    sub.add_argument("--contract", action="store_true", help="the contract suite alone: trains and generates nothing")
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
@@ -91,22 +93,24 @@ def _compose(words: list[str]):
     return compose(*words)
 
 
-def _open_store(machine, *, dry: bool = False):
+def _open_store(machine, *, dry: bool = False, deferred: bool = False):
     from bench.store import Store
+    from bench.weights import SHIPPED
 
-    store = Store(Path(machine.results) / "cache", machine.context(), dry=dry)
+    shipped = (SHIPPED,) if machine.shipped == "on" else ()
+    store = Store(Path(machine.results) / "cache", machine.context(), dry=dry, deferred=deferred, shipped=shipped)
     if not dry:
         store.forget_failures()  # a new command tries again what failed in an earlier one
     return store
 
 
-def _demo(args) -> None:
-    from bench.demo import demo
+def _degrade(args) -> None:
+    from bench.degrading import degrading
 
     x, machine = _compose(["data.test=40", "data.train=10", *args.words])
     store = _open_store(machine)
     with store.ctx.signals():
-        demo(x, store)
+        degrading(x, store)
 
 
 def _run(args) -> None:
@@ -116,7 +120,7 @@ def _run(args) -> None:
     lines = expand([*site_words(), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
-    store = _open_store(machine)
+    store = _open_store(machine, deferred=True)
     with store.ctx.signals():
         run(rows_of([x for x, _ in composed]), store, Path(machine.results), args.words)
 
@@ -211,13 +215,31 @@ def _lab_check(args) -> None:
 def _check(args) -> None:
     from controls.contract import check
 
-    x, _ = _compose(args.words)
+    chosen = any(w.partition("=")[0].partition(".")[0] in ("data", "learn") for w in args.words)
+    x, machine = _compose([*([] if chosen else FEW), *args.words])
     found = check(x.control)
     width = max(len(name) for name, _, _ in found)
     for name, ok, detail in found:
         print(f"{'ok  ' if ok else 'FAIL'}  {name:{width}}  {detail}".rstrip())
-    if not all(ok for _, ok, _ in found):
+    fine = all(ok for _, ok, _ in found)
+    if fine and not args.contract and x.controls:
+        fine = _responds(x, machine)
+    if not fine:
         sys.exit(1)
+
+
+def _responds(x, machine) -> bool:
+    """Print what wrong hints do to the sound; False if it does not follow them."""
+    from bench.response import SHIFT_S, respond, told
+
+    store = _open_store(machine, deferred=True)
+    with store.ctx.signals():
+        response = respond(x, store)
+    print(f"\nControl response, the same noise under other hints (shifted: {SHIFT_S} s late); p against true hints")
+    print("\n".join(told(response)))
+    for way in response.deaf():
+        print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
+    return not response.deaf()
 
 
 def _list(_args) -> None:
@@ -239,6 +261,5 @@ def _plan(args) -> None:
 
     composed = [compose(*line, site=False) for line in expand([*site_words(), *args.words])]
     store = _open_store(composed[0][1], dry=True)
-    for row in rows_of([x for x, _ in composed]):
-        row.scores(store)
-    print("\n".join(plan(store.asked, store.root)))
+    wanted = [row.scores(store) for row in rows_of([x for x, _ in composed])]
+    print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))

@@ -83,6 +83,7 @@ class Machine:
     workers: int = 0  # processes for decoding and rendering; 0: the allotted cores
     threads: int = 0  # torch threads; 0: the allotted cores
     quiet: bool = False  # no progress
+    shipped: Literal["on", "off"] = "on"  # use the lab's trained artefacts that come with the package; off: train everything here
 
     def __post_init__(self):
         for name in ("workers", "threads"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from bench.store import Asked
@@ -19,13 +19,18 @@ def measured(cache: Path) -> dict[str, list[float]]:
     return found
 
 
-def plan(asked: Iterable[Asked], cache: Path) -> list[str]:
-    """A line for each different artefact in the order of making, then the sums; a stage that was never measured has no time."""
+def plan(asked: Iterable[Asked], cache: Path, lacking: Container[str] | None = None) -> list[str]:
+    """A line for each different artefact in the order of making, then the sums; a stage that was never measured has no time.
+
+    lacking: names of what has to be made (`Store.lacking`); others that do not exist are not needed, for what they would make exists.
+    """
     before, lines = measured(cache), []
     needed, seconds, unknown = 0, 0.0, set()
     for one in {a.key: a for a in asked}.values():
         if one.exists:
             lines.append(f"there    {one.key}")
+            continue
+        if lacking is not None and one.key not in lacking:
             continue
         needed += 1
         times = before.get(one.stage)
@@ -36,7 +41,7 @@ def plan(asked: Iterable[Asked], cache: Path) -> list[str]:
         else:
             unknown.add(one.stage)
             lines.append(f"to make  {one.key}")
-    there = len(lines) - needed
+    there = len(lines) - needed  # lines are those that exist and those to be made
     lines.append(f"{there} there, {needed} to make" + (f", about {spoken(seconds)} one after the other" if seconds else ""))
     if unknown:
         lines.append(f"never measured here: {', '.join(sorted(unknown))}")

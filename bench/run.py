@@ -121,8 +121,11 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
 
     began, first, before = time.perf_counter(), len(store.asked), len(store.made)
     scores = row.scores(store)
-    store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
-    asked = {a.stage: a.path for a in store.asked[first:]}
+    films = store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
+    for wanted in (scores, films):
+        store.need(wanted)
+    asked = {a.stage: store.find(a.key) for a in store.asked[first:]}
+    asked = {stage: path for stage, path in asked.items() if path.exists()}
     found = json.loads((scores / "scores.json").read_text())
     made = {"seconds": round(time.perf_counter() - began, 3), "made": store.made[before:], "packages": packages()}
     made |= {"artefacts": {stage: path.name for stage, path in asked.items()}}

@@ -135,6 +135,9 @@ def _check_key(o, known: dict[str, Group], chosen: dict[str, Any]) -> None:
     if head not in known:
         own = {f.name: get_type_hints(Experiment)[f.name] for f in fields(Experiment) if f.name not in known}
         if head not in own:
+            owners = [g for g in known if not known[g].many and any(f.name == head for f in fields(known[g].find(chosen[g])))]
+            if owners:
+                raise Refused(f"{o.input_line}: {head} belongs to {owners[0]}: write {owners[0]}.{o.input_line}")
             raise Refused(f"{o.input_line}: no setting {head!r}.{near(head, [*known, *own])}")
         _check_path(o, own[head], path)
         return

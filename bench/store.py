@@ -58,15 +58,18 @@ class Asked:
 class Store:
     """dry: make nothing; `asked` then lists what would be used, in order.
 
-    shipped: read-only stores that are looked into first, under the same keys.
+    deferred: a call makes nothing yet either; `need` then makes one artefact and, of those it is made from, only what is lacking.
+    shipped: read-only stores that are looked into too, under the same keys.
     """
 
     root: Path
     ctx: Context = field(default_factory=Context)
     dry: bool = False
+    deferred: bool = False
     shipped: tuple[Path, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     made: list[str] = field(default_factory=list)  # names of what this store had to make
+    known: dict[str, tuple[Stage, tuple]] = field(default_factory=dict)  # how each artefact that was asked for is made
 
     def __call__(self, stage: Stage, *parts) -> Path:
         """The folder in which `stage` has written its product, made now if it is not there yet.
@@ -76,10 +79,40 @@ class Store:
         """
         name = f"{stage.name}-{digest(['stage', stage.name, stage.version, *parts])}"
         final = self.find(name)
-        inputs = tuple(p.name for part in parts for p in _folders(part))
-        self.asked.append(Asked(stage.name, name, final, inputs, final.exists()))
-        if self.dry or final.exists():
+        self.known[name] = (stage, parts)
+        self.asked.append(Asked(stage.name, name, final, tuple(p.name for p in self._inputs(name)), final.exists()))
+        if self.dry or self.deferred or final.exists():
             return final
+        return self._made(name)
+
+    def need(self, folder: Path) -> Path:
+        """`folder`, which a deferred call returned, in place: made now, after those of its inputs that are lacking."""
+        for name in self.lacking(folder):
+            self._made(name)
+        return folder
+
+    def lacking(self, *folders: Path) -> list[str]:
+        """Names of what has to be made before all of `folders` are there, in the order of making; what exists needs no inputs."""
+        found: dict[str, None] = {}
+
+        def visit(folder: Path) -> None:
+            name = folder.name
+            if name in found or name not in self.known or self.find(name).exists():
+                return
+            for part in self._inputs(name):
+                visit(part)
+            found[name] = None
+
+        for folder in folders:
+            visit(folder)
+        return list(found)
+
+    def _inputs(self, name: str) -> list[Path]:
+        """The artefacts that `name` is made from."""
+        return [p for part in self.known[name][1] for p in _folders(part)]
+
+    def _made(self, name: str) -> Path:
+        stage, parts = self.known[name]
         if self.ctx.world > 1:
             return self._with_ranks(name, stage, parts)
         return self._make(name, stage, parts)
@@ -245,6 +278,8 @@ def packages() -> dict[str, str]:
 def _folders(part) -> Iterator[Path]:
     if isinstance(part, Path):
         yield part
+    elif getattr(part, "rendered", False):  # a world is rendered to where its data have their root
+        yield from [Path(part.root)] if part.root else []
     elif isinstance(part, (tuple, list)):
         for p in part:
             yield from _folders(p)

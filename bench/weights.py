@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.errors import Refused
 
 LAB = Path(__file__).resolve().parent / "lab" / "weights"
+SHIPPED = LAB.parent / "shipped"  # a read-only store: artefacts of the lab's first runs, made by the same stages
 
 
 def weights(path: str, what: str, *, default: Path | None = None) -> Path:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
@@ -42,6 +43,8 @@ class Backbone:
     def __post_init__(self):
         for part in (self.vae, self.unet, self.text):
             part.requires_grad_(False).eval()
+        for part in (self.vae, self.unet):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster, on CPUs too
         if self.schedule.config["prediction_type"] != "epsilon":
             raise ValueError(f"the backbone must predict the noise (epsilon), not {self.schedule.config['prediction_type']}")
         if self.unet.config["in_channels"] != self.vae.config["latent_channels"]:
@@ -148,6 +151,8 @@ class Backbone:
 
 def pretrained(cls, folder: Path, **settings):
     """`cls.from_pretrained(folder)`, refusing what does not fit instead of filling the gaps with random weights."""
+    if issubclass(cls, ModelMixin):
+        settings["low_cpu_mem_usage"] = False  # diffusers asks for another package otherwise
     with _named(folder):
         model, told = cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **settings)
     wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:3]))}" for k in told if told[k]]

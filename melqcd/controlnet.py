@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -25,7 +26,7 @@ def build(how: ControlNet, backbone: Backbone) -> ControlNetModel:
         stack = HintStack(channels, how.widths, backbone.unet.config["block_out_channels"][0])
         net.controlnet_cond_embedding = stack  # type: ignore[assignment]
     to = {"device": backbone.device} | ({"dtype": backbone.dtype} if net.dtype != backbone.dtype else {})
-    net.to(**to)  # type: ignore[call-arg]  # diffusers warns of a cast, also of one that changes nothing
+    net.to(**to, memory_format=torch.channels_last)  # type: ignore[call-arg]  # diffusers warns of a cast, also of none
     return net.requires_grad_(True)  # type: ignore[return-value]
 
 
@@ -34,7 +35,8 @@ def load(how: ControlNet, path: Path | str, backbone: Backbone) -> ControlNetMod
     from melqcd.checkpoints import load_weights, read_weights
 
     if how.hint == "pixels":
-        return pretrained(ControlNetModel, Path(path)).to(backbone.device).requires_grad_(False).eval()
+        found = pretrained(ControlNetModel, Path(path)).to(backbone.device, memory_format=torch.channels_last)
+        return found.requires_grad_(False).eval()
     net = build(how, backbone)
     file = Path(path) / "diffusion_pytorch_model.safetensors"
     load_weights(net, {k: v.to(backbone.dtype) for k, v in read_weights(file).items()}, file)

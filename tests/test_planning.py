@@ -25,3 +25,11 @@ def test_a_plan_tells_what_is_missing_and_how_long_the_like_took(tmp_path):
 
 def test_times_are_told_as_one_says_them():
     assert [spoken(s) for s in (0.1, 95, 720, 12240)] == ["1 s", "95 s", "12 min", "3.4 h"]
+
+
+def test_what_is_not_needed_is_not_planned(tmp_path):
+    asked = [
+        Asked("clips", "clips-1", tmp_path / "clips-1", (), False),
+        Asked("controlnet", "controlnet-1", tmp_path / "controlnet-1", ("clips-1",), True),
+    ]
+    assert plan(asked, tmp_path, lacking=[])[-1] == "1 there, 0 to make"

@@ -212,3 +212,25 @@ def test_eight_processes_killed_at_random_make_each_artefact_right_and_nearly_on
     assert kills >= 8  # fewer only if the machine is so slow that all was made before
     assert 360 <= log.stat().st_size <= 360 + kills * 6
     assert not list(root.glob("*.part"))
+
+
+def test_a_deferred_store_makes_what_is_asked_for_and_only_what_that_lacks(tmp_path):
+    COUNTED.clear()
+    store = Store(tmp_path / "cache", Context(quiet=True), deferred=True)
+    root = store(STAGE, Knob(1))
+    middle, other = store(STAGE, Knob(2), root), store(STAGE, Knob(3), root)
+    last = store(STAGE, Knob(4), middle)
+    assert not COUNTED and not last.exists()
+    assert store.lacking(last) == [root.name, middle.name, last.name]
+    assert store.need(last).exists() and len(COUNTED) == 3 and not other.exists()
+    assert store.lacking(last, other) == [other.name]
+
+
+def test_what_a_shipped_store_has_needs_none_of_its_inputs(store, tmp_path):
+    shipped = store(STAGE, Knob(2), store(STAGE, Knob(1)))
+    (tmp_path / "mine").mkdir()
+    shipped.rename(tmp_path / shipped.name)
+    other = Store(tmp_path / "mine", Context(quiet=True), deferred=True, shipped=(tmp_path,))
+    last = other(STAGE, Knob(4), other(STAGE, Knob(2), other(STAGE, Knob(1))))
+    other.need(last)
+    assert other.made == [last.name]

@@ -1,4 +1,4 @@
-"""`bench demo`: a few lab clips, their sound degraded in known ways and scored against the original. Needs no trained network."""
+"""`bench degrade`: a few lab clips, their sound degraded in known ways and scored against the original. Needs no trained network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.store import Store
 KINDS = {"the same": "same", "noise at -20 dB": "noise", "0.2 s late": "late", "another clip's": "swapped"}
 
 
-def demo(x: Experiment, store: Store) -> None:
+def degrading(x: Experiment, store: Store) -> None:
     """Print the table of KINDS, each a system whose right answers are known."""
     clips = chain.decoded(x.data, store)
     systems = []

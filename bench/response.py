@@ -1,0 +1,69 @@
+"""Whether sound follows its hint: the same clips and noise under true, shuffled, shifted and zeroed hints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+from bench import chain
+from bench.experiment import Experiment
+from bench.scoring import Comparison, System, compare
+from bench.stages.distort import SHIFT_S, Way
+from bench.store import Store
+
+__all__ = ["SHIFT_S", "Response", "respond", "told"]
+
+SHOWN = ("onset_acc.condfoley", "onset_f1.condfoley", "w_dis.flux_lin")
+MUST = ("shuffled", "shifted")  # ways that have to change the sound
+SURE = 0.05  # p, corrected for all comparisons of the check, below which a difference is one
+
+
+@dataclass(frozen=True)
+class Response:
+    systems: list[System]  # true hints first
+    comparisons: list[Comparison]  # true minus each of the others
+
+    def deaf(self) -> list[str]:
+        """The ways that have to change the sound and did not: no timing metric differs from that of true hints."""
+        moved = {c.second for c in self.comparisons if c.metric in SHOWN and c.p is not None and c.p < SURE}
+        return [way for way in MUST if way not in moved]
+
+
+def respond(x: Experiment, store: Store) -> Response:
+    """Generate and score the clips of `x` under its true hints and under each wrong way, from the same noise."""
+    x = replace(x, predicted="none")
+    folders: dict[str, Path] = {"true": chain.scores(x, store)}
+    folders |= {way: chain.scored(x, chain.misled(x, way, store), store) for way in get_args(Way)}
+    systems = []
+    for name, folder in folders.items():
+        store.need(folder)
+        systems.append(System(name, json.loads((folder / "scores.json").read_text()), folder))
+    return Response(systems, _against_first(systems))
+
+
+def _against_first(systems: Sequence[System]) -> list[Comparison]:
+    from bench.run import corrected
+
+    found = [c for other in systems[1:] for c in compare([systems[0], other]) if c.metric in SHOWN]
+    return corrected(found)
+
+
+def told(response: Response) -> Iterator[str]:
+    """The lines of `bench check`: a row for each kind of hint, then what did not move the sound."""
+    from bench.metrics import METRICS
+
+    metrics = [METRICS[id] for id in SHOWN]
+    yield f"{'hints':10}" + "".join(f"{m.heading:>14}" for m in metrics)
+    for system in response.systems:
+        values = [system.scores[m.id]["value"] for m in metrics]
+        yield f"{system.name:10}" + "".join(f"{v * m.scale:>14.{m.digits}f}" for m, v in zip(metrics, values, strict=True))
+        against = [c for c in response.comparisons if c.second == system.name]
+        if against:
+            by = {c.metric: c.p for c in against}
+            yield f"{'  p':10}" + "".join(f"{'' if by.get(m.id) is None else f'{by[m.id]:.3f}':>14}" for m in metrics)
+    chance = [response.systems[0].scores[m.id].get("chance") for m in metrics]
+    row = (f"{'' if v is None else f'{v * m.scale:.{m.digits}f}':>14}" for m, v in zip(metrics, chance, strict=True))
+    yield f"{'chance':10}" + "".join(row)
