@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
@@ -151,8 +150,8 @@ class Backbone:
 
 def pretrained(cls, folder: Path, **settings):
     """`cls.from_pretrained(folder)`, refusing what does not fit instead of filling the gaps with random weights."""
-    if issubclass(cls, ModelMixin):
-        settings["low_cpu_mem_usage"] = False  # diffusers asks for another package otherwise
+    if cls.__module__.startswith("diffusers."):
+        settings["low_cpu_mem_usage"] = False  # or it asks for another package
     with _named(folder):
         model, told = cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **settings)
     wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:3]))}" for k in told if told[k]]

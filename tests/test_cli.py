@@ -99,7 +99,7 @@ def test_an_unknown_verb_and_an_unknown_setting_have_status_2(capsys):
 
 
 def test_the_contract_suite_runs_from_the_command_line(capsys):
-    main(["check", "control=onset"])
+    main(["check", "--contract", "control=onset"])
     assert "FAIL" not in capsys.readouterr().out
 
 

@@ -13,7 +13,9 @@ from bench.context import Context
 from bench.encoders import Encoder
 from bench.errors import Stopped
 from bench.experiment import Experiment
+from bench.ragged import Ragged
 from bench.record import frame, rows
+from bench.response import respond, told
 from bench.run import rows_of, run
 from bench.settings import component
 from bench.store import Store
@@ -218,3 +220,25 @@ def test_a_run_that_finds_everything_imports_no_torch(done, backbone):
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "MADE [] HEAVY []" in told
     assert "melqcd, predicted" in told
+
+
+def test_wrong_hints_need_no_other_controlnet(x, done):
+    results, _ = done
+    store = Store(results / "cache", Context(quiet=True, workers=1, threads=1), deferred=True)
+    response = respond(x, store)
+    assert [s.name for s in response.systems] == ["true", "shuffled", "shifted", "zeroed"]
+    made = [name.partition("-")[0] for name in store.made]
+    assert made.count("misled") == made.count("sound") == 3 and "controlnet" not in made and "signals" not in made
+    (shuffled,) = (
+        store.find(a.key)
+        for a in store.asked
+        if a.stage == "misled" and "shuffled" in (store.find(a.key) / "facts.json").read_text()
+    )
+    (truth,) = {store.find(a.key) for a in store.asked if a.stage == "signals"}
+    ids = list(Ragged(shuffled, "energy"))
+    assert len(ids) == 4
+    for one, other in zip(ids, [*ids[1:], ids[0]], strict=True):
+        given, taken = Ragged(shuffled, "energy")[one], Ragged(truth, "energy")[other]
+        both = min(len(given), len(taken))
+        assert (given[:both] == taken[:both]).all()
+    assert any("shuffled" in line for line in told(response))
