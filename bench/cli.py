@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(do=_lab_build)
     sub.add_argument("words", nargs="*", help=WORDS)
     sub.add_argument("--out", type=Path, help="where the weights go; default: beside the package, where the harness looks")
+    sub = lab.add_parser("ship", help="train what the lab's first run needs, and put it beside the package as a read-only store")
+    sub.set_defaults(do=_lab_ship)
+    sub.add_argument("words", nargs="*", help=WORDS)
     sub = lab.add_parser("check", help="measure the lab's networks on the benchmark's clips")
     sub.set_defaults(do=_lab_check)
     sub.add_argument("words", nargs="*", help=WORDS)
@@ -193,6 +196,16 @@ def _lab_build(args) -> None:
         for name, card in build(store, args.out or LAB):
             quality = ", ".join(f"{what} {value:.4g}" for what, value in card["quality"].items())
             print(f"{name:10}  {card['parameters']:>9,} parameters  {card['steps']} steps  {card['seconds']:.0f} s  {quality}")
+
+
+def _lab_ship(args) -> None:
+    from bench.lab.ship import ship
+
+    x, machine = _compose(["machine.shipped=off", *args.words])
+    store = _open_store(machine, deferred=True)
+    with store.ctx.signals():
+        for path in ship(x, store):
+            print(path)
 
 
 def _lab_check(args) -> None:

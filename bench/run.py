@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import artefacts, chain
+from bench import artefacts, chain, closing
 from bench.data.lab import WORLD
 from bench.experiment import Experiment
 from bench.identity import digest, told
@@ -73,7 +73,7 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
         systems.append(System(row.name, record.scores, folder))
     by_name = {s.name: s for s in systems}
     against = [compare([by_name[a], by_name[b]]) for a, b in _between([row.name for row in rows])]
-    notes = [line for record in records for line in _remarks(record)]
+    notes = [*closing.told(by_name), *(line for record in records for line in _remarks(record))]
     if rows[0].x.data.rendered:
         notes.append(WORLD)
     notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds and films of each row are named in its record")

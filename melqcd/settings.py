@@ -84,10 +84,13 @@ class V2X:
 
 @dataclass(frozen=True)
 class ControlNet:
-    """How the hint enters, and what is shown in training."""
+    """How the hint enters, and what is shown in training.
+
+    The defaults suit the lab. The released hint stack has widths=[16,32,64,128,256] before the UNet's first width of 320.
+    """
 
     hint: Literal["features", "pixels"] = "features"  # VAE-encoder features (released code), or diffusers' pixel embedding
-    widths: tuple[int, ...] = (16, 32, 64, 128, 256)  # channels of the layers that read the hint; the released stack's
+    widths: tuple[int, ...] = (16, 32, 64)  # channels of the layers that read the hint, up to about the UNet's first width
     training: Training = Training(steps=600, batch=16, lr=1e-3)  # the lab's; the paper names none
     dropout: float = 0.1  # share of prompts replaced by "" in training, so that guidance has something to lead away from
 

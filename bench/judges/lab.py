@@ -134,7 +134,9 @@ def load_classifier(folder: Path) -> ASTForAudioClassification:
     import torch
     from safetensors import SafetensorError
     from transformers import ASTForAudioClassification
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # of weights that load within a second
     try:
         loaded: tuple[ASTForAudioClassification, dict] = ASTForAudioClassification.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True

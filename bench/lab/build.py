@@ -53,11 +53,15 @@ def build(store: Store, out: Path = LAB) -> list[tuple[str, dict[str, Any]]]:
     return cards(out)
 
 
-def install(artefact: Path, place: Path) -> None:
-    """Put a copy of `artefact` at `place`, floating-point weights as fp16: they are loaded as float32 again."""
+def install(artefact: Path, place: Path, *, whole: bool = False) -> None:
+    """Put a copy of `artefact` at `place`, floating-point weights as fp16: they are loaded as float32 again.
+
+    whole: with made.json, as a store has it.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f".{place.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(artefact, draft, ignore=shutil.ignore_patterns("made.json"))
+    shutil.copytree(artefact, draft, ignore=None if whole else shutil.ignore_patterns("made.json"))
     for path in draft.rglob("*.safetensors"):
         _halve(path)
         path.chmod(0o644)  # save_file writes for its owner alone
