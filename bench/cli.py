@@ -209,19 +209,20 @@ def _lab_ship(args) -> None:
 
 
 def _lab_check(args) -> None:
-    from bench.lab.check import check
+    from bench.lab.check import check, record
 
     x, machine = _compose(args.words)
     store = _open_store(machine)
-    fine = True
+    found = []
     with store.ctx.signals():
         for m in check(x, store):
-            fine &= m.fine
+            found.append(m)
             wanted = f"{'at least' if m.at_least else 'at most'} {m.bound:.0%}"
             print(
                 f"{'ok  ' if m.fine else 'LOW ' if m.at_least else 'HIGH'}  {m.what:45}  {m.value:6.1%}  ({wanted})", flush=True
             )
-    if not fine:
+    print(f"Record: {record(x, found, args.words).write(Path(machine.results))}")
+    if not all(m.fine for m in found):
         sys.exit(1)
 
 
@@ -236,20 +237,21 @@ def _check(args) -> None:
         print(f"{'ok  ' if ok else 'FAIL'}  {name:{width}}  {detail}".rstrip())
     fine = all(ok for _, ok, _ in found)
     if fine and not args.contract and x.controls:
-        fine = _responds(x, machine)
+        fine = _responds(x, machine, args.words)
     if not fine:
         sys.exit(1)
 
 
-def _responds(x, machine) -> bool:
+def _responds(x, machine, words) -> bool:
     """Print what wrong hints do to the sound; False if it does not follow them."""
-    from bench.response import SHIFT_S, respond, told
+    from bench.response import SHIFT_S, record, respond, told
 
     store = _open_store(machine, deferred=True)
     with store.ctx.signals():
         response = respond(x, store)
     print(f"\nControl response, the same noise under other hints (shifted: {SHIFT_S} s late); p against true hints")
     print("\n".join(told(response)))
+    print(f"Record: {record(x, response, words).write(Path(machine.results))}")
     for way in response.deaf():
         print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
     return not response.deaf()
