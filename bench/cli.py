@@ -43,12 +43,18 @@ def _parser() -> argparse.ArgumentParser:
 
     def verb(name: str, do, about: str, *, words: bool = True) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=about, description=about)
-        sub.set_defaults(do=do)
+        sub.set_defaults(do=_far(do) if isinstance(do, str) else do)
         if words:
             sub.add_argument("words", nargs="*", help=WORDS)
         return sub
 
     verb("run", _run, "the main job: train what a control needs, generate, score, and show it between floor and ceilings")
+    sub = verb(
+        "sweep", "sweep", "the runs of a file, for example `bench sweep table2`: only what is missing is made", words=False
+    )
+    sub.add_argument("sweep", help="a path, or the name of a file in sweeps/")
+    sub.add_argument("words", nargs="*", help=f"{WORDS}; they take the place of the file's own")
+    sub.add_argument("--allow-missing", action="store_true", help="run the others where lines cannot be composed")
     verb("demo", _demo, "a first table: render a few lab clips, degrade their sound, score that against the original")
     sub = verb("score", _score, "score folders of generated sound against the real one", words=False)
     sub.add_argument("generated", nargs="+", type=Path, help="a folder per system, files named by clip id (mp4, wav, flac)")
@@ -81,8 +87,22 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    verb("plan", _plan, "what exists and what would be made; makes nothing")
+    sub = verb(
+        "plan", "plan", "what exists and what would be made, of words or of sweep files (`bench plan table2`); makes nothing"
+    )
+    sub.add_argument("--allow-missing", action="store_true", help="leave out lines of a sweep that cannot be composed")
     return parser
+
+
+def _far(name: str):
+    """A verb of bench.verbs, imported when it is called."""
+
+    def do(args) -> None:
+        from bench import verbs
+
+        getattr(verbs, name)(args)
+
+    return do
 
 
 def _compose(words: list[str]):
@@ -91,7 +111,7 @@ def _compose(words: list[str]):
     return compose(*words)
 
 
-def _open_store(machine, *, dry: bool = False):
+def open_store(machine, *, dry: bool = False):
     from bench.store import Store
 
     store = Store(Path(machine.results) / "cache", machine.context(), dry=dry)
@@ -104,7 +124,7 @@ def _demo(args) -> None:
     from bench.demo import demo
 
     x, machine = _compose(["data.test=40", "data.train=10", *args.words])
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         demo(x, store)
 
@@ -116,7 +136,7 @@ def _run(args) -> None:
     lines = expand([*site_words(), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         run(rows_of([x for x, _ in composed]), store, Path(machine.results), args.words)
 
@@ -126,7 +146,7 @@ def _score(args) -> None:
 
     # the lab's judge knows only the procedural world: it is not asked about other people's sounds unless named
     x, machine = _compose(["judges=[sync]", *args.words])
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         scored = score_folders(
             args.generated,
@@ -149,7 +169,7 @@ def _show(args) -> None:
     named = [w for w in args.words if "=" not in w]
     if named == ["proposition1"]:
         x, machine = _compose(words)
-        store = _open_store(machine)
+        store = open_store(machine)
         with store.ctx.signals():
             show.print_proposition1(x, store)
         return
@@ -158,7 +178,7 @@ def _show(args) -> None:
     has_scale = any(w.startswith(("scale=", "scale.")) for w in words)
     x, machine = _compose(words if has_scale else ["scale=control", *words])
     out = args.out or Path(machine.results) / "shown"
-    print(show.picture(x, _open_store(machine), named[0], out))
+    print(show.picture(x, open_store(machine), named[0], out))
 
 
 def _data_check(args) -> None:
@@ -166,7 +186,7 @@ def _data_check(args) -> None:
 
     x, machine = _compose(args.words)
     against = [_compose(args.against)[0].data] if args.against else []
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         found = check(_rooted(x.data, store), against=[_rooted(a, store) for a in against], ctx=store.ctx)
     print_check(found)
@@ -184,7 +204,7 @@ def _lab_build(args) -> None:
     from bench.lab.build import LAB, build
     from bench.settings import compose
 
-    store = _open_store(compose(*args.words)[1])
+    store = open_store(compose(*args.words)[1])
     with store.ctx.signals():
         for name, card in build(store, args.out or LAB):
             quality = ", ".join(f"{what} {value:.4g}" for what, value in card["quality"].items())
@@ -195,7 +215,7 @@ def _lab_check(args) -> None:
     from bench.lab.check import check
 
     x, machine = _compose(args.words)
-    store = _open_store(machine)
+    store = open_store(machine)
     fine = True
     with store.ctx.signals():
         for m in check(x, store):
@@ -230,15 +250,3 @@ def _completion(args) -> None:
     from bench.completion import SNIPPET, candidates
 
     print("\n".join(candidates(args.typed[-1])) if args.typed else SNIPPET)
-
-
-def _plan(args) -> None:
-    from bench.planning import plan
-    from bench.run import rows_of
-    from bench.settings import compose, expand, site_words
-
-    composed = [compose(*line, site=False) for line in expand([*site_words(), *args.words])]
-    store = _open_store(composed[0][1], dry=True)
-    for row in rows_of([x for x, _ in composed]):
-        row.scores(store)
-    print("\n".join(plan(store.asked, store.root)))
