@@ -43,18 +43,12 @@ def _parser() -> argparse.ArgumentParser:
 
     def verb(name: str, do, about: str, *, words: bool = True) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=about, description=about)
-        sub.set_defaults(do=_far(do) if isinstance(do, str) else do)
+        sub.set_defaults(do=do)
         if words:
             sub.add_argument("words", nargs="*", help=WORDS)
         return sub
 
     verb("run", _run, "the main job: train what a control needs, generate, score, and show it between floor and ceilings")
-    sub = verb(
-        "sweep", "sweep", "the runs of a file, for example `bench sweep table2`: only what is missing is made", words=False
-    )
-    sub.add_argument("sweep", help="a path, or the name of a file in sweeps/")
-    sub.add_argument("words", nargs="*", help=f"{WORDS}; they take the place of the file's own")
-    sub.add_argument("--allow-missing", action="store_true", help="run the others where lines cannot be composed")
     verb("demo", _demo, "a first table: render a few lab clips, degrade their sound, score that against the original")
     sub = verb("score", _score, "score folders of generated sound against the real one", words=False)
     sub.add_argument("generated", nargs="+", type=Path, help="a folder per system, files named by clip id (mp4, wav, flac)")
@@ -87,22 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    sub = verb(
-        "plan", "plan", "what exists and what would be made, of words or of sweep files (`bench plan table2`); makes nothing"
-    )
-    sub.add_argument("--allow-missing", action="store_true", help="leave out lines of a sweep that cannot be composed")
+    from bench import verbs as many
+
+    many.add(verb)
     return parser
-
-
-def _far(name: str):
-    """A verb of bench.verbs, imported when it is called."""
-
-    def do(args) -> None:
-        from bench import verbs
-
-        getattr(verbs, name)(args)
-
-    return do
 
 
 def _compose(words: list[str]):
