@@ -64,7 +64,7 @@ def _keep(
             without[metric] = [float(np.delete(values, i).mean()) for i in range(clips)]
         else:
             rows += [(f"c{i}", 0, metric, v, "ok") for i, v in enumerate(values)]
-    scores["js_div"] = {"value": None, "why": "no judge gives it"}
+    scores["js_div.flux_lin"] = {"value": None, "why": "no judge gives it"}
     told = {"bits_per_slot": bits, "reals_per_slot": reals, "clips_hash": f"list{clips}", **dict(facts)}
     record = Record(id, kind, status, [], experiment, scores if status == "done" else {}, told)
     table = pd.DataFrame(rows, columns=["clip", "sample", "metric", "value", "status"])
@@ -76,3 +76,19 @@ def _keep(
 def keep():
     """`keep(folder, control, predicted, seed, ...)` writes a record and gives its id."""
     return _keep
+
+
+SIGNALS = ("MelQCD", "Onset", "Energy", "LowRes")
+
+
+@pytest.fixture
+def results(tmp_path, keep):
+    """Four signals, floor and ceilings, three seeds."""
+    for seed in range(3):
+        for control in SIGNALS:
+            for predicted in ("none", "all"):
+                keep(tmp_path, control, predicted, seed)
+        keep(tmp_path, "NoControl", seed=seed, worse=0.6)
+        keep(tmp_path, "Oracle", seed=seed, worse=-0.1)
+    keep(tmp_path, "NoControl", kind="reference", worse=-0.2)
+    return tmp_path

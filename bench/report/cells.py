@@ -208,7 +208,7 @@ def _unlike(record: Kept, column: Column) -> str:
         other = record.told["scores"].get(own, {})
         if other.get("value") is not None:
             return f"measured as {own}, the column as {column.id}"
-        return other.get("why") or (told or {}).get("why") or f"no {column.metric.label} in record {record.id}"
+        return other.get("why") or (told or {}).get("why") or f"the records have no {column.metric.label}"
     if told.get("n", 0) != column.n:
         return f"counts {told.get('n', 0)} clips, the column {column.n}"
     return ""

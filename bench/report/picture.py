@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.cells import Cell, Cells, Column
 from bench.report.costs import cost_of
-from bench.report.select import Group, spoken
+from bench.report.select import Group
 from bench.report.spec import Spec
 from bench.report.table import WORLD
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # seven that stay apart in grey and for most colour-blind readers (after Okabe and Ito)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#555555")
+BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.75}  # of names, so that they can be read over lines
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,7 @@ def draw(spec: Spec, group: Group) -> Figure | None:
     for i, (column, found) in enumerate(panels):
         _panel(figure, grid[i // wide, i % wide], cells, column, found)
     _legend(figure, {p.label: p for _, found in panels for p in found}.values())
-    about = (
-        f"{group.clips} clips" + (f"; {spoken(group.apart)}" if group.apart else "") + (f". {WORLD}" if group.rendered else "")
-    )
+    about = group.about + (f". {WORLD}" if group.rendered else "")
     figure.suptitle(f"Cost of a control signal against what it gives, from true to predicted hints\n{about}", fontsize=11)
     return figure
 
@@ -102,7 +102,7 @@ def front(found: Sequence[Point], column: Column) -> list[Point]:
 
 def _panel(figure: Figure, place, cells: Cells, column: Column, found: list[Point]) -> None:
     """Two axes with one score: signals of real numbers alone on the left, signals with codes on the right."""
-    inner = place.subgridspec(1, 2, width_ratios=(2, 3), wspace=0.04)
+    inner = place.subgridspec(1, 2, width_ratios=(4, 5), wspace=0.04)
     left = figure.add_subplot(inner[0])
     right = figure.add_subplot(inner[1], sharey=left)
     metric, best = column.metric, front(found, column)
@@ -130,7 +130,7 @@ def _axis(axes: Axes, at: list[float], name: str) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_xscale("symlog", linthresh=10, linscale=0.5)
-    axes.set_xlim((0 if not at else min(at)) / 2 - 2, max([*at, 20]) * 2.2)
+    axes.set_xlim((0 if not at else min(at)) / 2 - 4, max([*at, 20]) * 3)
     axes.xaxis.set_major_locator(FixedLocator(sorted({round(x) for x in at})))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0f}")
@@ -163,9 +163,19 @@ def _signal(axes: Axes, p: Point, x: float, column: Column, on_front: bool) -> N
         )  # fmt: skip
     if on_front and p.predicted.value is not None:
         axes.plot(x, p.predicted.value * scale, "o", ms=14, mfc="none", mec=p.colour, mew=1.2, zorder=3)
-    last = p.predicted if p.predicted.value is not None else p.true
-    assert last.value is not None
-    axes.annotate(p.label, (x, last.value * scale), (9, 0), textcoords="offset points", va="center", fontsize=8, color=p.colour)
+    _label(axes, p, x, scale)
+
+
+def _label(axes: Axes, p: Point, x: float, scale: float) -> None:
+    """The signal's name beyond the end of its arrow."""
+    true, last = (p.true.value, p.predicted.value) if p.predicted.value is not None else (p.true.value, p.true.value)
+    assert last is not None
+    up = true is None or last >= true
+    name = "\n".join(textwrap.wrap(p.label, 14))
+    axes.annotate(
+        name, (x, last * scale), (-8 if x <= 0 else 0, 10 if up else -10), textcoords="offset points", fontsize=8, color=p.colour,
+        ha="left" if x <= 0 else "center", va="bottom" if up else "top", bbox=BEHIND, zorder=6,
+    )  # fmt: skip
 
 
 def _scale(axes: Axes, cells: Cells, column: Column, *, labelled: bool) -> None:
@@ -177,8 +187,10 @@ def _scale(axes: Axes, cells: Cells, column: Column, *, labelled: bool) -> None:
             y = cell.value * column.metric.scale
             axes.axhline(y, color="0.55", ls=style, lw=1, zorder=1)
             if labelled:
-                axes.annotate(row.label, (0.995, y), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                              ha="right", va="bottom", fontsize=7, color="0.4")  # fmt: skip
+                axes.annotate(
+                    row.label, (0.01, y), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
+                    ha="left", va="bottom", fontsize=7, color="0.4", bbox=BEHIND, zorder=2,
+                )  # fmt: skip
 
 
 def _legend(figure: Figure, found) -> None:

@@ -13,7 +13,7 @@ from bench.report.table import Shown, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
+    from rich.text import Text
 
 FORMATS = ("terminal", "md", "csv", "latex")
 CSV = (
@@ -125,35 +125,28 @@ def to_terminal(console: Console, tables: Sequence[Table]) -> None:
         for line in table.above:
             console.print(line, markup=False)
         every = list(range(len(table.columns)))
-        whole = _rich(table, every)
-        if console.measure(whole).maximum <= console.width:
-            console.print(whole)
-        else:
-            for _, members in groupby(every, key=lambda i: table.columns[i][0]):
-                console.print(_rich(table, list(members)))
+        parts = [_grid(table, every)]
+        if max(map(len, parts[0].plain.splitlines())) > console.width:
+            parts = [_grid(table, list(members)) for _, members in groupby(every, key=lambda i: table.columns[i][0])]
+        for part in parts:
+            console.print(part)
         for line in table.below:
             console.print(line, markup=False)
         console.print()
 
 
-def _rich(table: Table, shown: Sequence[int]) -> RichTable:
+def _grid(table: Table, shown: Sequence[int]) -> Text:
     """Best in bold with ¹, second underlined with ², so that a terminal without styles says it too."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
+    from bench.grid import Grid
 
-    made = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("signal")
-    made.add_column("proposed by", style="dim")
-    for i in shown:
-        group, head = table.columns[i]
-        made.add_column(
-            Text(f"{group}\n{head}"),
-            justify="right",
-            max_width=max(12, len(head), *(len(x.cells[i].text) + 1 for x in table.lines)),
-        )
-    looks = {"best": ("bold", "¹"), "second": ("underline", "²"), "": ("", "")}
+    grid = Grid([table.columns[i] for i in shown], names=26)
+    signs = {"best": "¹", "second": "²", "": ""}
     for line in table.lines:
-        cells = [Text(line.cells[i].text + looks[line.cells[i].mark][1], looks[line.cells[i].mark][0]) for i in shown]
-        made.add_row(Text(line.label, "" if line.ranked else "italic"), Text(line.by), *cells)
+        cells = [line.cells[i] for i in shown]
+        grid.add(
+            line.label, [s.text.replace(" [", f"{signs[s.mark]} [") if " [" in s.text else s.text + signs[s.mark] for s in cells]
+        )
+    made = grid.text()
+    made.highlight_regex(r"\S+¹", "bold")
+    made.highlight_regex(r"\S+²", "underline")
     return made

@@ -13,6 +13,7 @@ from bench.record import read
 from bench.report.spec import RowSpec, Spec, Where
 
 SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "experiment.controlnet.training.seed")
+PROMPT = "experiment.prompt"
 SIGNAL = "experiment.control."  # settings of the signal itself may differ between rows
 
 
@@ -63,6 +64,15 @@ class Group:
         """Whether the clips are the procedural world's."""
         return any(r.flat.get("experiment.data.is") == "Lab" or r.flat.get("facts.rendered") for r in self.records)
 
+    @property
+    def about(self) -> str:
+        """Which clips and prompt the numbers are about, and what else tells them from other tables."""
+        first = next((r for r in self.records if r.done), self.records[0]).flat
+        clips = f"{self.clips} {first.get('experiment.split', 'test')} clips of {first.get('experiment.data.is', 'unknown data')}"
+        apart = spoken({k: v for k, v in self.apart.items() if k not in (PROMPT, "clips")})
+        prompt = f"prompt={first.get(PROMPT, 'unknown')}"
+        return "; ".join([f"{clips} (list {self.clips_hash or 'unknown'}), {prompt}", *([apart] if apart else [])])
+
 
 def flat(told: Mapping[str, Any], at: str = "") -> dict[str, Any]:
     """{dotted path: value} of nested mappings; lists stay as they are."""
@@ -100,7 +110,7 @@ def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Grou
         parts += [(h, [r for r in same if not r.done or r.told["facts"].get("clips_hash", "") == h]) for h in hashes]
     apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
     found = [Group(tuple(part), differs, h) for (h, part), differs in zip(parts, apart, strict=True)]
-    found.sort(key=lambda g: (-_filled(g, spec), json.dumps(g.apart, default=str)))
+    found.sort(key=lambda g: (-_filled(g, spec), g.clips, g.apart.get(PROMPT) != "label", json.dumps(g.apart, default=str)))
     shown = [g for g in found if sum(r.ranked and _fills(g, r) for r in spec.rows) > 1] or found[:1]
     lone = [
         f"{len(g.records)} records stand in no table, their settings are no other row's: {spoken(g.apart) or 'no difference'}"

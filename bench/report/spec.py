@@ -23,6 +23,7 @@ class RowSpec:
     where: Where
     by: str = ""  # who proposed it
     merged: bool = False
+    only: tuple[str, ...] = ()  # forms that this row can have; (): all
     ranked: bool = True
 
 
@@ -101,9 +102,8 @@ def _check(spec: Spec, path: Path) -> None:
                 raise Refused(f"{path}: two {kind}s are called {name!r}")
     if not labels or not forms or not spec.metrics:
         raise Refused(f"{path}: rows, forms and metrics must not be empty")
-    mentioned = [("form", name, forms) for name in spec.gap or ()] + [
-        ("row", name, labels) for pair in spec.gaps for name in pair
-    ]
+    mentioned = [("form", name, forms) for name in [*(spec.gap or ()), *(n for r in spec.rows for n in r.only)]]
+    mentioned += [("row", name, labels) for pair in spec.gaps for name in pair]
     if spec.published:
         mentioned += [("row", name, labels) for name in spec.published.rows]
         mentioned += [("form", name, forms) for of in spec.published.rows.values() for name in of]
@@ -122,7 +122,7 @@ def _made(cls: type, given: Any, path: Path, key: str):
         if name not in known:
             raise Refused(f"{path}: {key}: no key {name!r}.{near(str(name), known)}")
     try:
-        made = cls(**given)
+        made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     except TypeError as error:
         raise Refused(f"{path}: {key}: {given!r} lacks a key: {error}") from error
     name = getattr(made, "label", None) or getattr(made, "name", None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bench.report.cells import Cell, Cells, Column, gap
 from bench.report.costs import Cost, cost_of
 from bench.report.marks import AGREE, SURE, Order, agreement, compared_gaps, orders, p_of, ranked_cells, said
-from bench.report.select import Group, spoken
+from bench.report.select import Group
 from bench.report.spec import Form, RowSpec, Spec, metric
 
 WORLD = "Procedural world: not comparable with published values."
@@ -84,10 +84,7 @@ def _heading(spec: Spec, group: Group, cells: Cells) -> list[str]:
     """What the numbers are about: world, clips, settings, seeds, judges."""
     first = next((r for r in group.records if r.done), group.records[0])
     about = [WORLD] if group.rendered else []
-    data = str(first.flat.get("experiment.data.is", "?"))
-    split, prompt = first.flat.get("experiment.split", "test"), first.flat.get("experiment.prompt", "?")
-    apart = f"; {spoken(group.apart)}" if group.apart else ""
-    about.append(f"{group.clips} {split} clips of {data} (list {group.clips_hash or 'unknown'}), prompt={prompt}{apart}")
+    about.append(group.about)
     every = [cells.cell(row, form, column) for row in spec.rows for form in spec.forms for column in cells.columns.values()]
     runs = sorted({cell.runs for cell in every if cell.value is not None})
     judges = ", ".join(str(j.get("is", j)) for j in first.flat.get("experiment.judges", []) if isinstance(j, dict))
@@ -159,7 +156,7 @@ def _below(cells: Cells, columns: Sequence[Column], forms: Sequence[Form], order
     absent = [c for c in columns if not c.n]
     missing: dict[str, list[str]] = {}
     for row in spec.rows:
-        for form in forms:
+        for form in (f for f in forms if not row.only or f.name in row.only):
             for column in columns:
                 cell = cells.cell(row, form, column)
                 for why in [cell.why] if cell.value is None else cell.left:
