@@ -151,9 +151,9 @@ def test_a_failed_and_a_missing_run_are_gaps_with_their_reason(results, keep):
     keep(results, "Clip", status="failed", facts={"reason": "no <b>video</b> | features"})
     made = report("table2", [results])
     text = made.text("md")
-    assert "CLIP video embedding, true, CLIP video embedding, predicted" in text
+    assert "CLIP video embedding (every form)" in text
     assert r"failed: no &lt;b&gt;video&lt;/b&gt; \| features" in text
-    assert "Codec-1, true" in text
+    assert "Codec-1 (every form); Codec-2 (every form)" in text
     assert "<b>" not in text
     assert cell(made, "Codec-1", "true", "mkl").text == "–"
 

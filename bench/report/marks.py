@@ -96,8 +96,8 @@ def compared_gaps(cells: Cells, columns: Sequence[Column]) -> list[str]:
 
 def said(value: float, column: Column, sign: str = "") -> str:
     """A value as the table prints it."""
-    text = f"{value * column.metric.scale:{sign}.{column.metric.digits}f}"
-    return text.replace("-", "") if float(text) == 0 and not sign else text
+    rounded = round(value * column.metric.scale, column.metric.digits) + 0.0  # no minus before a zero
+    return f"{rounded:{sign}.{column.metric.digits}f}"
 
 
 def p_of(p: float | None) -> str:

@@ -130,7 +130,9 @@ def _axis(axes: Axes, at: list[float], name: str) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_xscale("symlog", linthresh=10, linscale=0.5)
-    axes.set_xlim((0 if not at else min(at)) / 2 - 4, max([*at, 20]) * 3)
+    axes.set_xlim(
+        -4 if not at or min(at) < 100 else min(at) / 5, max([*at, 20]) * 3
+    )  # on the left the names of floor and ceilings
     axes.xaxis.set_major_locator(FixedLocator(sorted({round(x) for x in at})))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0f}")

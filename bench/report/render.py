@@ -89,7 +89,11 @@ def latex(tables: Sequence[Table]) -> str:
 
 def _latex(table: Table) -> str:
     groups = [(name, len(list(members))) for name, members in groupby(table.columns, key=lambda c: c[0])]
-    lines = [r"\begin{table*}", r"\centering", rf"\caption{{{tex(' '.join([table.title, *table.above]))}}}"]
+    lines = [
+        r"\begin{table*}",
+        r"\centering",
+        rf"\caption{{{tex(' '.join(line.rstrip('.') + '.' for line in [table.title, *table.above]))}}}",
+    ]
     lines += [r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}", r"\toprule"]
     lines.append(" & & " + " & ".join(rf"\multicolumn{{{n}}}{{c}}{{{tex(name)}}}" for name, n in groups) + r" \\")
     at, rules = 3, []

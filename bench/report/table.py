@@ -76,7 +76,7 @@ def published(spec: Spec) -> Table:
                 for form in forms
                 for v, m in zip(told.get(form, ()), shown, strict=True)
             ]
-            lines.append(Line(row.label, row.by, texts, ranked=False))
+            lines.append(Line(row.label, row.by, texts))
     return Table("published", block.source.strip(), [(form, m.heading) for form in forms for m in shown], lines)
 
 
@@ -153,18 +153,7 @@ def _below(cells: Cells, columns: Sequence[Column], forms: Sequence[Form], order
     """Ids and N, gaps with their reasons, ties, and whether seeds agree."""
     spec = cells.spec
     lines = ["Columns: " + "; ".join(f"{c.metric.heading} is {c.id}, N {c.n}" for c in columns if c.n) + "."]
-    absent = [c for c in columns if not c.n]
-    missing: dict[str, list[str]] = {}
-    for row in spec.rows:
-        for form in (f for f in forms if not row.only or f.name in row.only):
-            for column in columns:
-                cell = cells.cell(row, form, column)
-                for why in [cell.why] if cell.value is None else cell.left:
-                    whose = "every row" if column in absent and why != "not run" else f"{row.label}, {form.name}"
-                    where = missing.setdefault(why, [])
-                    place = f"{whose} ({column.metric.label})" if why != "not run" and not why.startswith("failed") else whose
-                    where += [] if place in where else [place]
-    lines += [f"{DASH} {', '.join(places)}: {why}" for why, places in missing.items()]
+    lines += _gaps(cells, columns, forms)
     lines += [
         f"{row.label}: nothing is predicted, one value for every form." for row in spec.rows if row.merged and row.ranked and
         cells.records(row, forms[0])[0]
@@ -181,6 +170,31 @@ def _below(cells: Cells, columns: Sequence[Column], forms: Sequence[Form], order
                 f"{o.column.metric.label}, {o.form.name}: {o.best} is not told from {o.second}, so neither is marked ({why})."
             )
     return [*lines, *_seeds(cells, columns, forms)]
+
+
+def _gaps(cells: Cells, columns: Sequence[Column], forms: Sequence[Form]) -> list[str]:
+    """Each reason for which numbers are missing, or records left out of a mean, and where."""
+    missing: dict[str, dict[str, dict[str, list[str]]]] = {}  # reason: row: form: metrics
+    for row in cells.spec.rows:
+        for form in (f for f in forms if not row.only or f.name in row.only):
+            for column in columns:
+                cell = cells.cell(row, form, column)
+                for why in dict.fromkeys([cell.why] if cell.value is None else cell.left):
+                    whose = row.label if column.n or why == "not run" else "every row"
+                    found = missing.setdefault(why, {}).setdefault(whose, {}).setdefault(form.name, [])
+                    found += [] if column.metric.label in found else [column.metric.label]
+    return [
+        f"{DASH} {'; '.join(f'{row} ({_where(of, columns, forms)})' for row, of in places.items())}: {why}"
+        for why, places in missing.items()
+    ]
+
+
+def _where(of: dict[str, list[str]], columns: Sequence[Column], forms: Sequence[Form]) -> str:
+    """`true, predicted: FID, MKL`; what is all of the table is not listed."""
+    metrics = list(dict.fromkeys(m for found in of.values() for m in found))
+    told = [] if len(of) == len(forms) > 1 else [", ".join(of)]
+    told += [] if len(metrics) == len(columns) else [", ".join(metrics)]
+    return ": ".join(told) or "every form"
 
 
 def _seeds(cells: Cells, columns: Sequence[Column], forms: Sequence[Form]) -> list[str]:
