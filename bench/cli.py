@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    verb("plan", _plan, "what exists and what would be made; makes nothing")
+    from bench import verbs as many
+
+    many.add(verb)
     return parser
 
 
@@ -96,7 +98,7 @@ def _compose(words: list[str]):
     return compose(*words)
 
 
-def _open_store(machine, *, dry: bool = False, deferred: bool = False):
+def open_store(machine, *, dry: bool = False, deferred: bool = False):
     from bench.store import Store
     from bench.weights import SHIPPED
 
@@ -111,7 +113,7 @@ def _degrade(args) -> None:
     from bench.degrading import degrading
 
     x, machine = _compose(["data.test=40", "data.train=10", *args.words])
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         degrading(x, store)
 
@@ -123,7 +125,7 @@ def _run(args) -> None:
     lines = expand([*site_words(), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
-    store = _open_store(machine, deferred=True)
+    store = open_store(machine, deferred=True)
     with store.ctx.signals():
         run(rows_of([x for x, _ in composed]), store, Path(machine.results), args.words)
 
@@ -133,7 +135,7 @@ def _score(args) -> None:
 
     # the lab's judge knows only the procedural world: it is not asked about other people's sounds unless named
     x, machine = _compose(["judges=[sync]", *args.words])
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         scored = score_folders(
             args.generated,
@@ -156,7 +158,7 @@ def _show(args) -> None:
     named = [w for w in args.words if "=" not in w]
     if named == ["proposition1"]:
         x, machine = _compose(words)
-        store = _open_store(machine)
+        store = open_store(machine)
         with store.ctx.signals():
             show.print_proposition1(x, store)
         return
@@ -165,7 +167,7 @@ def _show(args) -> None:
     has_scale = any(w.startswith(("scale=", "scale.")) for w in words)
     x, machine = _compose(words if has_scale else ["scale=control", *words])
     out = args.out or Path(machine.results) / "shown"
-    print(show.picture(x, _open_store(machine), named[0], out))
+    print(show.picture(x, open_store(machine), named[0], out))
 
 
 def _data_check(args) -> None:
@@ -173,7 +175,7 @@ def _data_check(args) -> None:
 
     x, machine = _compose(args.words)
     against = [_compose(args.against)[0].data] if args.against else []
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         found = check(_rooted(x.data, store), against=[_rooted(a, store) for a in against], ctx=store.ctx)
     print_check(found)
@@ -191,7 +193,7 @@ def _lab_build(args) -> None:
     from bench.lab.build import LAB, build
     from bench.settings import compose
 
-    store = _open_store(compose(*args.words)[1])
+    store = open_store(compose(*args.words)[1])
     with store.ctx.signals():
         for name, card in build(store, args.out or LAB):
             quality = ", ".join(f"{what} {value:.4g}" for what, value in card["quality"].items())
@@ -202,7 +204,7 @@ def _lab_ship(args) -> None:
     from bench.lab.ship import ship
 
     x, machine = _compose(["machine.shipped=off", *args.words])
-    store = _open_store(machine, deferred=True)
+    store = open_store(machine, deferred=True)
     with store.ctx.signals():
         for path in ship(x, store):
             print(path)
@@ -212,7 +214,7 @@ def _lab_check(args) -> None:
     from bench.lab.check import check, record
 
     x, machine = _compose(args.words)
-    store = _open_store(machine)
+    store = open_store(machine)
     found = []
     with store.ctx.signals():
         for m in check(x, store):
@@ -246,7 +248,7 @@ def _responds(x, machine, words) -> bool:
     """Print what wrong hints do to the sound; False if it does not follow them."""
     from bench.response import SHIFT_S, record, respond, told
 
-    store = _open_store(machine, deferred=True)
+    store = open_store(machine, deferred=True)
     with store.ctx.signals():
         response = respond(x, store)
     print(f"\nControl response, the same noise under other hints (shifted: {SHIFT_S} s late); p against true hints")
@@ -267,14 +269,3 @@ def _completion(args) -> None:
     from bench.completion import SNIPPET, candidates
 
     print("\n".join(candidates(args.typed[-1])) if args.typed else SNIPPET)
-
-
-def _plan(args) -> None:
-    from bench.planning import plan
-    from bench.run import rows_of
-    from bench.settings import compose, expand, site_words
-
-    composed = [compose(*line, site=False) for line in expand([*site_words(), *args.words])]
-    store = _open_store(composed[0][1], dry=True)
-    wanted = [row.scores(store) for row in rows_of([x for x, _ in composed])]
-    print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))
