@@ -83,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("words", nargs="*", help=WORDS)
     sub = verb("check", _check, "the contract suite on a control, then whether its sound follows its hints")
     sub.add_argument("--contract", action="store_true", help="the contract suite alone: trains and generates nothing")
+    new = verbs.add_parser("new", help="begin something of your own: `bench new control NAME`")
+    sub = new.add_subparsers(dest="what", required=True, metavar="WHAT").add_parser("control", help="a control signal")
+    sub.set_defaults(do=_new_control)
+    sub.add_argument("name", help="the word after control=")
+    sub.add_argument("--to", type=Path, help="folder to write to; default: melqcd-bench-NAME")
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
@@ -257,6 +262,14 @@ def _responds(x, machine, words) -> bool:
     for way in response.deaf():
         print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
     return not response.deaf()
+
+
+def _new_control(args) -> None:
+    from bench.scaffold import scaffold
+
+    written = scaffold(args.name, args.to)
+    print("\n".join(map(str, written)))
+    print(f"Next: pip install --editable {written[0].parent}, then `bench check control={args.name}`.")
 
 
 def _list(_args) -> None:
