@@ -72,8 +72,8 @@ def looks_features(net: CLIPVisionModelWithProjection, frames: np.ndarray, *, st
     at = torch.arange(0, len(frames) + stride - 1, stride).clamp(max=len(frames) - 1).unique()
     found = []
     for rows in at.split(batch):
-        pixels = clip_pixels(frames[rows.numpy()], int(net.config.image_size))  # type: ignore[arg-type].to(net.device, net.dtype)
-        found.append(net(pixel_values=pixels).image_embeds.float().cpu())
+        pixels = clip_pixels(frames[rows.numpy()], int(net.config.image_size))  # type: ignore[arg-type]
+        found.append(net(pixel_values=pixels.to(net.device, net.dtype)).image_embeds.float().cpu())
     return _between(torch.cat(found), at.double(), len(frames))
 
 

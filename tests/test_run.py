@@ -132,7 +132,7 @@ def test_shared_artefacts_are_made_once(done):
     assert len(store.made) == len(set(store.made))
     counts = {stage: made.count(stage) for stage in set(made)}
     assert counts == {
-        "world": 1, "clips": 1, "features": 1, "latents": 1, "signals": 2, "predictor": 1, "hints": 1, "controlnet": 2,
+        "world": 1, "clips": 1, "features": 1, "latents": 1, "signals": 2, "cost": 2, "predictor": 1, "hints": 1, "controlnet": 2,
         "sound": 4, "reference": 1, "films": 5, "judge": 1 + 5 + 5 * 2, "pairs": 5, "score": 5,
     }  # fmt: skip
 
