@@ -111,7 +111,9 @@ def load_looks(path: Path | str) -> CLIPVisionModelWithProjection:
     """
     from safetensors import SafetensorError
     from transformers import CLIPVisionModelWithProjection
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # of weights that load within seconds
     path = Path(path)
     if not (path / "config.json").exists():
         raise FileNotFoundError(f"{path} holds no CLIP: config.json and model.safetensors are needed")
