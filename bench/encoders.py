@@ -56,7 +56,7 @@ class Looks(Encoder):
     def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
         from melqcd.visual import load_looks, looks_features
 
-        net = load_looks(self.folder()).to(device)
+        net = load_looks(self.folder()).to(device)  # type: ignore[arg-type]
         return lambda frames: looks_features(net, frames).numpy()
 
 

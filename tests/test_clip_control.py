@@ -20,6 +20,7 @@ from bench.ragged import Ragged
 from bench.record import frame
 from bench.response import respond
 from bench.run import rows_of, run
+from bench.scoring import System, compare
 from bench.settings import component, compose
 from bench.stages.signals import at_slots
 from bench.store import Store
@@ -230,6 +231,21 @@ def test_wrong_looks_are_clips_that_have_a_picture(done, x):
     results, _ = done
     store = Store(results / "cache", Context(quiet=True, workers=1, threads=1), deferred=True)
     assert [s.name for s in respond(x, store).systems] == ["true", "shuffled", "shifted", "zeroed"]
+
+
+def test_a_set_of_fewer_clips_is_not_compared(tmp_path):
+    """A Fréchet distance grows as its clips get fewer, so a row that leaves clips out has no difference in it."""
+
+    def system(name: str, n: int) -> System:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "rows.csv").write_text("clip,sample,metric,value,status\n")
+        (folder / "without.json").write_text(json.dumps({"fid.lab": [1.0, 2.0, 3.0]}))
+        return System(name, {"fid.lab": {"value": 2.0, "n": n}}, folder)
+
+    whole, other, fewer = system("whole", 5), system("other", 5), system("fewer", 4)
+    assert [c.metric for c in compare([whole, other])] == ["fid.lab"]
+    assert compare([whole, fewer]) == []
 
 
 def test_sound_alone_cannot_teach_what_is_made_of_the_video(x, tmp_path):

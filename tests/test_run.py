@@ -95,6 +95,8 @@ def test_a_run_leaves_a_record_of_floor_control_and_ceilings(done):
     assert found.loc["melqcd, predicted", "facts.predictor.code.chance"] > 0
     assert -1 <= found.loc["melqcd, predicted", "facts.predictor.code.sim"] <= 1
     assert found.loc["melqcd, true hints", "facts.codes"] == 6561
+    assert found.loc["melqcd, true hints", "facts.bits_per_second"] == pytest.approx(25 * 12.6797, abs=0.01)
+    assert 0 < found.loc["melqcd, true hints", "facts.measured.entropy_per_slot"] < 12.6797
     assert rows(results).groupby("record")["clip"].nunique().eq(4).all()
 
 
