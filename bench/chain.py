@@ -43,13 +43,14 @@ def misled(x: Experiment, way: str, store: Store) -> Path:
 
 def reference(x: Experiment, store: Store) -> Path:
     """The scores of the true sound through the backbone's VAE and vocoder: the ceiling of what any control can reach."""
-    return scored(x, store(artefacts.reconstruct, x.backbone, x.split, decoded(x.data, store)), store)
+    return scored(x, store(artefacts.reconstruct, x.backbone, x.split, decoded(x.data, store)), store, whole=True)
 
 
-def scored(x: Experiment, sound: Path, store: Store) -> Path:
+def scored(x: Experiment, sound: Path, store: Store, *, whole: bool = False) -> Path:
     """The scores of a folder of sounds against the real ones, both heard by the same judges: the real ones once for all systems.
 
     Judges of timing hear clips whose length is not the real one's again, cut or padded to it (metrics.md, section 0).
+    whole: every clip has a sound, also where hints come from the video and clips without a picture are left out.
     """
     clips = decoded(x.data, store)
     heard = tuple(store(artefacts.judge, judge, sound, x.split) for judge in x.judges)
@@ -58,7 +59,8 @@ def scored(x: Experiment, sound: Path, store: Store) -> Path:
     for judge in (j for j in x.judges if j.trims):
         heard += (store(artefacts.judge, judge, sound, None, pairs, "made"),)
         real += (store(artefacts.judge, judge, clips, None, pairs, "real"),)
-    return store(artefacts.score, heard, real, clips, pairs)
+    excused = (None, sound) if (x.watches or x.heads) and not whole else ()
+    return store(artefacts.score, heard, real, clips, pairs, *excused)
 
 
 def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
@@ -69,8 +71,15 @@ def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
 
 
 def true_signals(x: Experiment, clips: Path, store: Store) -> Path:
-    """The control's true signal of every clip of `clips`."""
-    return store(artefacts.signals, x.control, x.scale, x.step, clips)
+    """The control's true signal of every clip of `clips`; of those with a picture where the control is made of the video."""
+    seen = (store(artefacts.features, "looks", x.looks, clips),) if x.watches else ()
+    return store(artefacts.signals, x.control, x.scale, x.step, clips, *seen)
+
+
+def cost(x: Experiment, store: Store) -> Path:
+    """What the control's true signal on the train split measures."""
+    taught = decoded(x.taught, store)
+    return store(artefacts.cost, x.control, true_signals(x, taught, store), taught)
 
 
 def decoded(data: Data, store: Store) -> Path:

@@ -45,3 +45,23 @@ class LabMotion(Encoder):
         from bench.lab.networks.encoders import load_motion
 
         return load_motion(self.folder(), device)
+
+
+@dataclass(frozen=True)
+class Looks(Encoder):
+    """CLIP's projected image embeddings, from a folder in Hugging Face's layout (ViT-L/14 in the paper)."""
+
+    kind: ClassVar[str] = "looks"
+
+    def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
+        from melqcd.visual import load_looks, looks_features
+
+        net = load_looks(self.folder()).to(device)  # type: ignore[arg-type]
+        return lambda frames: looks_features(net, frames).numpy()
+
+
+@dataclass(frozen=True)
+class LabLooks(Looks):
+    """The lab's small CLIP, trained to tell which clip's sound belongs to a frame."""
+
+    default: ClassVar[Path | None] = LAB / "looks"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.backbones import AnyBackbone
 from bench.context import Context
 from bench.data.base import Data
 from bench.data.same import Same
-from bench.encoders import Encoder
+from bench.encoders import Encoder, LabLooks
 from bench.judges.base import Judge
 from bench.prompts import Prompt
 from controls.base import Control
@@ -30,6 +30,8 @@ class Experiment:
     backbone: AnyBackbone
     sampling: Sampler
     judges: tuple[Judge, ...]
+    # of the video; `chain` and records name it where the control is made of the video, so that it is no part of others' identity
+    looks: Encoder = field(default=LabLooks(), metadata={"key": False})
     predictor: V2X = V2X()
     controlnet: ControlNet = ControlNet()
     slots: Literal["video", "original"] = "video"  # video: 25 a second; original: one per mel frame (the paper's true columns)
@@ -65,6 +67,11 @@ class Experiment:
     def controls(self) -> bool:
         """False for `none`, which shows the backbone nothing."""
         return bool(self.control.heads() or self.control.carries)
+
+    @property
+    def watches(self) -> bool:
+        """True for a control that is made of the video's looks."""
+        return self.control.source == "video"
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import artefacts, chain, closing
+from bench import artefacts, chain, closing, cost
 from bench.data.lab import WORLD
 from bench.experiment import Experiment
 from bench.identity import digest, told
@@ -28,7 +28,7 @@ class Row:
     @property
     def id(self) -> str:
         """Of its record: the same for the same experiment."""
-        return digest(["run", self.reference, self.x])
+        return digest(["run", self.reference, self.x, *([self.x.looks] if self.x.watches else [])])
 
     def scores(self, store: Store) -> Path:
         return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
@@ -42,6 +42,9 @@ def rows_of(xs: list[Experiment]) -> list[Row]:
     for one in xs:
         name = control_name(one)
         if name in ("none", "oracle"):
+            continue
+        if one.watches:  # what is made of the video is as true as it is predicted
+            rows.append(Row(name, one))
             continue
         rows.append(Row(f"{name}, true hints", replace(one, predicted="none")))
         if one.heads:
@@ -106,6 +109,8 @@ def _clips(systems: list) -> int:
 def _remarks(record: Record) -> list[str]:
     """What stands below the table about one row."""
     name, facts, lines = record.experiment["name"], record.facts, []
+    if "measured" in facts and ", predicted" not in name:
+        lines.append(f"{name.removesuffix(', true hints')} costs {cost.sentence(facts)}")
     for head, seen in (facts.get("predictor") or {}).items():
         if "acc" in seen:
             sim = f", Sim {seen['sim']:.3f}" if "sim" in seen else ""
@@ -116,6 +121,10 @@ def _remarks(record: Record) -> list[str]:
     if facts.get("controlnet") and "predicted" not in name:
         effect = facts["controlnet"]
         lines.append(f"{name}: validation loss {effect['with hint']:.4f} with the hint, {effect['without']:.4f} without")
+    if facts.get("no_hint"):
+        lines.append(
+            f"{name}: {facts['no_hint']} clips have no picture to make a hint of and are left out (skipped.json of the sound)"
+        )
     if facts["clips"].get("dropped"):
         lines.append(f"{name}: {facts['clips']['dropped']} clips were left out of both sides (dropped.csv of the clips artefact)")
     return lines
@@ -126,9 +135,10 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
     import pandas as pd
 
     began, first, before = time.perf_counter(), len(store.asked), len(store.made)
+    measured = [chain.cost(row.x, store)] if row.x.controls and not row.reference else []
     scores = row.scores(store)
     films = store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
-    for wanted in (scores, films):
+    for wanted in (scores, films, *measured):
         store.need(wanted)
     asked = {a.stage: store.find(a.key) for a in store.asked[first:]}
     asked = {stage: path for stage, path in asked.items() if path.exists()}
@@ -153,15 +163,13 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
 
 def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
     """What a table says beside the scores: cost of the signal, quality of the predictor, effect of the hint, where the sound is."""
-    cost = row.x.control.complexity()
-    facts: dict[str, Any] = {
-        "source": row.x.control.source,
-        "codes": cost.codes,
-        "bits_per_slot": cost.bits,
-        "reals_per_slot": cost.reals,
-    }
+    facts = cost.nominal(row.x.control, row.x.scale.rate_frames / row.x.step) | {"source": row.x.control.source}
+    if "cost" in asked:
+        facts["measured"] = json.loads((asked["cost"] / "cost.json").read_text())
     clips = json.loads((asked["clips"] / "facts.json").read_text())
     facts |= {"clips": clips["splits"].get(row.x.split, {}), "listed": clips["listed"]}
+    if "sound" in asked:
+        facts["no_hint"] = len(json.loads((asked["sound"] / "skipped.json").read_text())["no hint"])
     if "hints" in asked:
         facts["predictor"] = json.loads((asked["hints"] / "predictor.json").read_text()).get(row.x.split, {})
     if "controlnet" in asked:

@@ -139,6 +139,8 @@ def compare(systems: Sequence[System]) -> list[Comparison]:
                 continue
             if id in first.without():
                 values, left = [s.scores[id] for s in (first, second)], [s.without()[id] for s in (first, second)]
+                if values[0]["n"] != values[1]["n"]:  # a set's distance grows as its clips get fewer
+                    continue
                 difference = paired_sets(values[0]["value"], values[1]["value"], *left, n=values[0]["n"])
             else:
                 a, b = means(first, id), means(second, id)

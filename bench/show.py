@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from math import log
 from pathlib import Path
@@ -27,27 +27,35 @@ ONSET = "#12b5d8"  # of the dashed lines
 def picture(x: Experiment, store: Store, named: str, out: Path) -> Path:
     """Draw `x.control` on the clip `named` (a file, or an id of `x.data`) into `out`, a png or a folder; the path of the picture.
 
-    Raises Refused if there is neither such a file nor such an id, or the file holds no sound.
+    Raises Refused if there is neither such a file nor such an id, or the file holds no sound, or no picture to make the signal of.
     """
-    wave, name = _sound(x, store, named)
+    from bench.media import sound
+
+    heard, seen, name = _files(x, store, named)
+    wave = sound(heard, x.scale.rate)
+    looks = _looks(x, seen, min(len(wave), x.scale.samples)) if x.watches else None
     path = Path(out)
     if path.suffix.lower() != ".png":
         path /= f"{name}-{name_of(type(x.control))}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure = draw(x.control, wave, x.scale, step=x.step, name=name)
+    figure = draw(x.control, wave, x.scale, step=x.step, name=name, looks=looks)
     figure.savefig(path, dpi=110)
     return path
 
 
-def draw(control: Control, wave: np.ndarray, scale: MelScale, *, step: int = 4, name: str = "clip") -> Figure:
+def draw(
+    control: Control, wave: np.ndarray, scale: MelScale, *, step: int = 4, name: str = "clip", looks: np.ndarray | None = None
+) -> Figure:
     """The figure for a sound `wave` [samples] at `scale.rate`: true mel, the parts of the signal, the hint; onsets dashed on all.
 
+    looks: image embeddings [positions, d] at 25 a second, for a control that is made of the video.
     A sound longer than the picture is cut to it; one without a single frame is a ValueError.
     """
     import torch
     from matplotlib.figure import Figure
 
     from bench.panels import frequency_axis, panels
+    from bench.stages.signals import at_slots
     from controls.base import Batch
     from melqcd.mel import to_image
     from melqcd.onset import RATE, onsets, resampled
@@ -60,6 +68,8 @@ def draw(control: Control, wave: np.ndarray, scale: MelScale, *, step: int = 4, 
     sound[0, :length] = torch.from_numpy(wave[:length].copy())
     with torch.inference_mode():
         batch = Batch.of(sound, scale, samples=torch.tensor([length]), step=step)
+        if looks is not None:
+            batch = replace(batch, looks=at_slots([looks], batch))
         signal = control.extract(batch)
         hint = control.render(signal, scale)[0, :, :frames].numpy()
         image = to_image(batch.mel, scale)[0, :, :frames].numpy()
@@ -78,7 +88,7 @@ def draw(control: Control, wave: np.ndarray, scale: MelScale, *, step: int = 4, 
     }
     limits = {"vmin": low, "vmax": max(low + 0.1, float(image.max()))}
     mesh = axes[0].imshow(image, **across, **limits)
-    axes[-1].imshow(hint, **across, **({"vmin": 0, "vmax": 1} if _is_mask(control) else limits))
+    axes[-1].imshow(hint, **across, **({"vmin": 0, "vmax": 1} if _is_mask(control) or control.source == "video" else limits))
     for axis, title in zip((axes[0], axes[-1]), titles):
         axis.set_title(title, loc="left", fontsize=10)
         frequency_axis(axis, scale, scale.bins)
@@ -114,31 +124,43 @@ def _of_hint(control: Control, hint, image, scale: MelScale) -> str:
     title = "Hint: what the ControlNet sees"
     if _is_mask(control):
         return title + " (a mask: 1 where something begins)"
+    if control.source == "video":
+        return title + " (made of the video: no mel)"
     away = float(np.abs(hint - image).mean())
     decibels = away * 20 / log(10) * (scale.log_ceiling - scale.log_floor)
     return f"{title}; on average {away:.3f} ({decibels:.1f} dB) from the true mel"
 
 
-def _sound(x: Experiment, store: Store, named: str) -> tuple[np.ndarray, str]:
-    """(float32 mono samples at the scale's rate, name)."""
+def _looks(x: Experiment, video: Path | None, samples: int) -> np.ndarray:
+    """[positions, d] image embeddings of the first `samples` of a clip, as the stage `features` makes them."""
+    from bench.media import frames
+    from bench.stages.features import positions
+
+    if video is None:
+        raise Refused(f"control={name_of(type(x.control))} is made of the video, and this clip has none")
+    return x.looks.load("cpu")(frames(video, np.arange(positions(samples, x.scale.rate)) / 25))
+
+
+def _files(x: Experiment, store: Store, named: str) -> tuple[Path, Path | None, str]:
+    """(the file that holds the sound, the one that holds the picture, name)."""
     from bench.chain import rooted
-    from bench.media import AUDIO, VIDEO, sound
+    from bench.media import AUDIO, VIDEO
 
     path = Path(named)
     if path.is_file():
-        return sound(path, x.scale.rate), path.stem
+        return path, None if path.suffix.lower() in AUDIO else path, path.stem
     if path.suffix.lower() in AUDIO | VIDEO or len(path.parts) > 1:
         raise Refused(f"{named}: no such file")
-    files = {item.id: item.audio or item.video for item in rooted(x.data, store).items()}
-    if named not in files:
-        guess = get_close_matches(named, files, n=1)
+    items = {item.id: item for item in rooted(x.data, store).items()}
+    if named not in items:
+        guess = get_close_matches(named, items, n=1)
         raise Refused(
-            f"{named} is neither a file nor one of the {len(files)} clips of the data."
+            f"{named} is neither a file nor one of the {len(items)} clips of the data."
             + (f" Did you mean {guess[0]!r}?" if guess else "")
         )
-    file = files[named]
-    assert file is not None
-    return sound(file, x.scale.rate), named
+    heard = items[named].audio or items[named].video
+    assert heard is not None
+    return heard, items[named].video, named
 
 
 def print_proposition1(x: Experiment, store: Store) -> None:

@@ -25,7 +25,8 @@ class Onset(Control):
     CondFoleyGen's (github.com/XYPB/CondFoleyGen at 88b7367, specvqgan/onset_baseline/data/greatesthit.py), whose labels are
     librosa's onsets with delta 0.3 rounded to frames at 15 a second: so are ours.
     Where ours differs: 25 slots a second instead of 15 frames; an onset lights the slot that contains it, not the nearest frame;
-    the sound is resampled to 22.05 kHz from the harness's rate, where theirs is analysed at the file's own rate.
+    predictions are white at or above the threshold with the best F1 on val instead of 0.5; black and white are 0 and 1 in image
+    units instead of -1 and 1; the sound is resampled to 22.05 kHz from the harness's rate, where theirs is analysed at the file's own.
     """
 
     delta: float = 0.3  # of the detector, 0 ... 1: the share of the loudest rise by which an onset exceeds its surroundings

@@ -96,6 +96,8 @@ def test_a_run_leaves_a_record_of_floor_control_and_ceilings(done):
     assert found.loc["melqcd, predicted", "facts.predictor.code.chance"] > 0
     assert -1 <= found.loc["melqcd, predicted", "facts.predictor.code.sim"] <= 1
     assert found.loc["melqcd, true hints", "facts.codes"] == 6561
+    assert found.loc["melqcd, true hints", "facts.bits_per_second"] == pytest.approx(25 * 12.6797, abs=0.01)
+    assert 0 < found.loc["melqcd, true hints", "facts.measured.entropy_per_slot"] < 12.6797
     assert rows(results).groupby("record")["clip"].nunique().eq(4).all()
 
 
@@ -133,7 +135,7 @@ def test_shared_artefacts_are_made_once(done):
     assert len(store.made) == len(set(store.made))
     counts = {stage: made.count(stage) for stage in set(made)}
     assert counts == {
-        "world": 1, "clips": 1, "features": 1, "latents": 1, "signals": 2, "predictor": 1, "hints": 1, "controlnet": 2,
+        "world": 1, "clips": 1, "features": 1, "latents": 1, "signals": 2, "cost": 2, "predictor": 1, "hints": 1, "controlnet": 2,
         "sound": 4, "reference": 1, "films": 5, "judge": 1 + 5 + 5 * 2, "pairs": 5, "score": 5,
     }  # fmt: skip
 

@@ -1,5 +1,7 @@
 """`bench show` draws every control; Proposition 1 is measured against chance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,12 +30,13 @@ def beats(seconds=1.0, rate=16000):
 
 @pytest.mark.parametrize("name", names())
 def test_every_control_has_a_picture_that_ends_with_the_clip(name):
-    figure = draw(load(name)(), beats(), SCALE, name="beats")
+    looks = np.random.default_rng(0).normal(size=(25, 16)).astype(np.float32)
+    figure = draw(load(name)(), beats(), SCALE, name="beats", looks=looks)
     axes = [a for a in figure.axes if a.get_title(loc="left")]
     assert axes[0].get_title(loc="left").startswith("True mel: 64 bins, 100 frames a second")
     assert axes[-1].get_title(loc="left").startswith("Hint: what the ControlNet sees")
     assert all(a.get_xlim() == (0, 1) for a in axes)
-    assert len(axes) == 2 + len({"none": [], "oracle": [], "melqcd": [1, 2]}.get(name, [1]))
+    assert len(axes) == 2 + len({"none": [], "oracle": [], "clip": [], "melqcd": [1, 2]}.get(name, [1]))
     assert axes[0].images[0].get_array().shape == axes[-1].images[0].get_array().shape == (64, 100)
 
 
@@ -81,6 +84,19 @@ def test_a_file_that_is_missing_or_no_sound_is_refused_by_name(x, tmp_path):
         picture(x, None, str(tmp_path / "text.wav"), tmp_path)  # type: ignore[arg-type]
     with pytest.raises(Refused, match="gone.mp4: no such file"):
         picture(x, None, str(tmp_path / "gone.mp4"), tmp_path)  # type: ignore[arg-type]
+
+
+def test_what_is_made_of_the_video_needs_one(x, tmp_path):
+    import soundfile
+
+    from bench.media import write_mp4
+
+    soundfile.write(tmp_path / "beats.wav", beats(), 16000)
+    x = replace(x, control=load("clip")())
+    with pytest.raises(Refused, match="control=clip is made of the video, and this clip has none"):
+        picture(x, None, str(tmp_path / "beats.wav"), tmp_path)  # type: ignore[arg-type]
+    write_mp4(tmp_path / "seen.mp4", np.zeros((25, 32, 32, 3), np.uint8), 25, beats(), 16000)
+    assert picture(x, None, str(tmp_path / "seen.mp4"), tmp_path).name == "seen-clip.png"  # type: ignore[arg-type]
 
 
 def test_an_id_is_looked_up_in_the_data(tmp_path):

@@ -45,11 +45,11 @@ def train_controlnet(
     hints = Hints(control, truth, model.scale)
 
     def windows(split: str) -> list[tuple[str, int]]:
-        return [(id, w) for id in known.ids(split) for w in range(len(places[id]))]
+        return [(id, w) for id in known.ids(split) if id in hints for w in range(len(places[id]))]
 
     ours, held = windows("train"), windows("val")[:HELD]
     if not ours:
-        raise Failed("the train split has no clip: a ControlNet needs some")
+        raise Failed("the train split has no clip that can be shown a hint: a ControlNet needs some")
     shown = {
         s: _shown(how, model, hints, places, some, ctx, part / f"shown-{s}.npy") for s, some in (("train", ours), ("val", held))
     }

@@ -28,10 +28,11 @@ def distort(
     zeroed: silence throughout. Silence is what the control makes of a silent sound; zeros where it is made of the picture.
     """
     ctx.torch()
-    ids, heads = Clips(clips).ids(split), control.heads()
+    names = (*control.heads(), *control.carries)
+    ids = [i for i in Clips(clips).ids(split) if all(i in Ragged(truth, name) for name in names)]
     quiet = _silence(control, scale, step)
     late = round(SHIFT_S * scale.rate / scale.hop / step)
-    for name in (*heads, *control.carries):
+    for name in names:
         stored = Ragged(truth, name)
         fill = quiet.get(name, np.zeros(stored.rows.shape[-1], stored.rows.dtype))
         with RaggedWriter(out, name, dtype=stored.rows.dtype.name, tail=stored.rows.shape[1:]) as writer:

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.clipset import Clips
 from bench.context import Context
+from bench.errors import Failed
 from bench.ragged import Ragged, RaggedWriter
 from bench.store import write_json
 from controls.base import Batch, Control
 from melqcd.mel import MelScale
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 SECONDS_AT_ONCE = 320.0  # of sound in one batch: 32 clips of 10 s, about 1.5 GB at 256 bins
 
 
-def signals(out: Path, part: Path, ctx: Context, control: Control, scale: MelScale, step: int, clips: Path) -> None:
+def signals(
+    out: Path, part: Path, ctx: Context, control: Control, scale: MelScale, step: int, clips: Path, looks: Path | None = None
+) -> None:
     """Write one ragged array per head (and per array that the control carries), in the order of the clips.
 
     A clip of f mel frames has ceil(f / step) slots. Clips of like length go together, so that little is computed on padding.
+    looks: image embeddings at 25 a second, for a control that is made of the video: clips without a picture are then left out, and
+    skipped.json names them.
     """
     torch = ctx.torch()
     known = Clips(clips)
     waves, heads = known.waves, control.heads()
+    seen = Ragged(looks, "looks") if looks is not None else None
+    usable = [id for id in waves if seen is None or id in seen]
+    if seen is not None and not usable:
+        raise Failed(f"{type(control).__name__} is made of the video, and no clip has a picture")
     drafts: dict[str, _Reordered] = {}
     with torch.inference_mode():
         for ids in ctx.track(list(batches(waves, known.rate)), f"signals of {type(control).__name__}"):
+            ids = [id for id in ids if seen is None or id in seen]
+            if not ids:
+                continue
             wave, lengths = known.batch(ids)
             batch = Batch.of(wave.to(ctx.device), scale, samples=lengths.to(ctx.device), step=step)
+            if seen is not None:
+                batch = replace(batch, looks=at_slots([seen[id] for id in ids], batch).to(ctx.device))
             slots = batch.valid.sum(-1).tolist()
             for name, values in control.extract(batch).items():
                 if name not in drafts:
@@ -40,9 +59,26 @@ def signals(out: Path, part: Path, ctx: Context, control: Control, scale: MelSca
                     drafts[name].add(id, rows[row, : slots[row]])
             ctx.check()
     for draft in drafts.values():
-        draft.write(out, list(waves))
+        draft.write(out, usable)
     kinds = {name: [head.kind, head.size, head.n] for name, head in heads.items()}
-    write_json(out / "signal.json", {"heads": kinds, "arrays": list(drafts), "step": step, "clips": len(waves)})
+    write_json(out / "signal.json", {"heads": kinds, "arrays": list(drafts), "step": step, "clips": len(usable)})
+    if seen is not None:
+        write_json(out / "skipped.json", {"no picture": sorted(set(waves) - set(usable))})
+
+
+def at_slots(looks: Sequence[np.ndarray], batch: Batch) -> Tensor:
+    """[B, slots, d]: for each slot of `batch` the row of its clip's `looks` [positions, d] that is shown when the slot begins.
+
+    25 rows a second: one a slot at step 4, the same one for four slots at step 1. Zeros beyond a clip's last row.
+    """
+    import torch
+
+    at = np.arange(batch.slots) * batch.step * batch.scale.hop * 25 // batch.scale.rate
+    found = torch.zeros(len(looks), batch.slots, looks[0].shape[-1])
+    for row, rows in enumerate(looks):
+        there = at[at < len(rows)]
+        found[row, : len(there)] = torch.from_numpy(np.asarray(rows, np.float32)[there])
+    return found
 
 
 def batches(waves: Ragged, rate: int) -> Iterator[list[str]]:
