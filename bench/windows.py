@@ -20,6 +20,11 @@ def starts(frames: int, size: int, *, overlap: int, step: int = 1) -> list[int]:
     return [round(i * last / (count - 1) / step) * step for i in range(count)]
 
 
+def covering(samples: int, hop: int, size: int, *, overlap: int, step: int = 1) -> list[int]:
+    """`starts` for a clip of `samples`; its last frame of `hop` samples may not be full, but it is sound too."""
+    return starts(-(-samples // hop), size, overlap=overlap, step=step)
+
+
 def join(sounds: list[np.ndarray], firsts: list[int], samples: int) -> np.ndarray:
     """The sounds of overlapping windows as one of `samples`, cross-faded where they overlap (linear: the parts are correlated).
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.windows import join, starts
+from bench.windows import covering, join, starts
 
 
 @pytest.mark.parametrize("frames", [1, 255, 256, 257, 300, 511, 512, 1000, 1024, 5003])
@@ -30,3 +30,10 @@ def test_a_step_between_two_windows_becomes_a_ramp():
 def test_a_gap_is_refused():
     with pytest.raises(ValueError, match="no window covers samples 100 to 120"):
         join([np.zeros(100), np.zeros(100)], [0, 120], 220)
+
+
+@pytest.mark.parametrize("samples", [160000, 160001, 160125, 160159, 41000])
+def test_a_clip_that_ends_within_a_frame_is_covered_to_its_end(samples):
+    """A clip of 10.0078 s failed: its windows covered whole frames only."""
+    firsts = covering(samples, 160, 256, overlap=32, step=4)
+    assert len(join([np.ones(256 * 160, np.float32)] * len(firsts), [f * 160 for f in firsts], samples)) == samples

@@ -15,7 +15,7 @@ from bench.context import Context
 from bench.hints import Hints
 from bench.prompts import Prompt, prompt_of
 from bench.store import replace_file, write_json
-from bench.windows import join, starts
+from bench.windows import covering, join
 from controls.base import Control
 from melqcd.sampling import Sampler
 from melqcd.settings import ControlNet
@@ -96,8 +96,8 @@ def _sounds(
     todo: list[tuple[str, int]] = []
     for id in ids:
         if not (part / f"{id}.wav").exists():
-            frames = len(known.waves[id]) // scale.hop
-            todo += [(id, first) for first in starts(frames, scale.frames, overlap=overlap, step=STEP)]
+            firsts = covering(len(known.waves[id]), scale.hop, scale.frames, overlap=overlap, step=STEP)
+            todo += [(id, first) for first in firsts]
     pieces: dict[str, list[tuple[int, np.ndarray]]] = {}
     wanted = {id: sum(1 for i, _ in todo if i == id) for id in dict.fromkeys(i for i, _ in todo)}
     with torch.inference_mode():
