@@ -274,5 +274,5 @@ def _plan(args) -> None:
 
     composed = [compose(*line, site=False) for line in expand([*site_words(), *args.words])]
     store = _open_store(composed[0][1], dry=True)
-    wanted = [row.scores(store) for row in rows_of([x for x, _ in composed])]
+    wanted = [path for row in rows_of([x for x, _ in composed]) for path in (row.scores(store), *row.measured(store))]
     print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))

@@ -28,6 +28,10 @@ class Row:
     def scores(self, store: Store) -> Path:
         return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
 
+    def measured(self, store: Store) -> list[Path]:
+        """What its record holds besides the scores: the cost of a control's signal."""
+        return [chain.cost(self.x, store)] if self.x.controls and not self.reference else []
+
 
 def rows_of(xs: list[Experiment]) -> list[Row]:
     """Floor, the controls asked for (by true hints, and by predicted ones where there is something to predict), and ceilings."""
@@ -129,7 +133,7 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
     import pandas as pd
 
     began, first, before = time.perf_counter(), len(store.asked), len(store.made)
-    measured = [chain.cost(row.x, store)] if row.x.controls and not row.reference else []
+    measured = row.measured(store)  # before the scores: of several artefacts of a stage the last is the record's
     scores = row.scores(store)
     films = store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
     for wanted in (scores, films, *measured):
