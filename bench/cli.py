@@ -83,10 +83,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("words", nargs="*", help=WORDS)
     sub = verb("check", _check, "the contract suite on a control, then whether its sound follows its hints")
     sub.add_argument("--contract", action="store_true", help="the contract suite alone: trains and generates nothing")
+    new = verbs.add_parser("new", help="begin something of your own: `bench new control NAME`")
+    sub = new.add_subparsers(dest="what", required=True, metavar="WHAT").add_parser("control", help="a control signal")
+    sub.set_defaults(do=_new_control)
+    sub.add_argument("name", help="the word after control=")
+    sub.add_argument("--to", type=Path, help="folder to write to; default: melqcd-bench-NAME")
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    verb("plan", _plan, "what exists and what would be made; makes nothing")
+    from bench import verbs as many
+
+    many.add(verb)
     return parser
 
 
@@ -96,7 +103,7 @@ def _compose(words: list[str]):
     return compose(*words)
 
 
-def _open_store(machine, *, dry: bool = False, deferred: bool = False):
+def open_store(machine, *, dry: bool = False, deferred: bool = False):
     from bench.store import Store
     from bench.weights import SHIPPED
 
@@ -111,7 +118,7 @@ def _degrade(args) -> None:
     from bench.degrading import degrading
 
     x, machine = _compose(["data.test=40", "data.train=10", *args.words])
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         degrading(x, store)
 
@@ -123,7 +130,7 @@ def _run(args) -> None:
     lines = expand([*site_words(), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
-    store = _open_store(machine, deferred=True)
+    store = open_store(machine, deferred=True)
     with store.ctx.signals():
         run(rows_of([x for x, _ in composed]), store, Path(machine.results), args.words)
 
@@ -133,7 +140,7 @@ def _score(args) -> None:
 
     # the lab's judge knows only the procedural world: it is not asked about other people's sounds unless named
     x, machine = _compose(["judges=[sync]", *args.words])
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         scored = score_folders(
             args.generated,
@@ -156,7 +163,7 @@ def _show(args) -> None:
     named = [w for w in args.words if "=" not in w]
     if named == ["proposition1"]:
         x, machine = _compose(words)
-        store = _open_store(machine)
+        store = open_store(machine)
         with store.ctx.signals():
             show.print_proposition1(x, store)
         return
@@ -165,7 +172,7 @@ def _show(args) -> None:
     has_scale = any(w.startswith(("scale=", "scale.")) for w in words)
     x, machine = _compose(words if has_scale else ["scale=control", *words])
     out = args.out or Path(machine.results) / "shown"
-    print(show.picture(x, _open_store(machine), named[0], out))
+    print(show.picture(x, open_store(machine), named[0], out))
 
 
 def _data_check(args) -> None:
@@ -173,7 +180,7 @@ def _data_check(args) -> None:
 
     x, machine = _compose(args.words)
     against = [_compose(args.against)[0].data] if args.against else []
-    store = _open_store(machine)
+    store = open_store(machine)
     with store.ctx.signals():
         found = check(_rooted(x.data, store), against=[_rooted(a, store) for a in against], ctx=store.ctx)
     print_check(found)
@@ -191,7 +198,7 @@ def _lab_build(args) -> None:
     from bench.lab.build import LAB, build
     from bench.settings import compose
 
-    store = _open_store(compose(*args.words)[1])
+    store = open_store(compose(*args.words)[1])
     with store.ctx.signals():
         for name, card in build(store, args.out or LAB):
             quality = ", ".join(f"{what} {value:.4g}" for what, value in card["quality"].items())
@@ -202,26 +209,27 @@ def _lab_ship(args) -> None:
     from bench.lab.ship import ship
 
     x, machine = _compose(["machine.shipped=off", *args.words])
-    store = _open_store(machine, deferred=True)
+    store = open_store(machine, deferred=True)
     with store.ctx.signals():
         for path in ship(x, store):
             print(path)
 
 
 def _lab_check(args) -> None:
-    from bench.lab.check import check
+    from bench.lab.check import check, record
 
     x, machine = _compose(args.words)
-    store = _open_store(machine)
-    fine = True
+    store = open_store(machine)
+    found = []
     with store.ctx.signals():
         for m in check(x, store):
-            fine &= m.fine
+            found.append(m)
             wanted = f"{'at least' if m.at_least else 'at most'} {m.bound:.0%}"
             print(
                 f"{'ok  ' if m.fine else 'LOW ' if m.at_least else 'HIGH'}  {m.what:45}  {m.value:6.1%}  ({wanted})", flush=True
             )
-    if not fine:
+    print(f"Record: {record(x, found, args.words).write(Path(machine.results))}")
+    if not all(m.fine for m in found):
         sys.exit(1)
 
 
@@ -236,23 +244,32 @@ def _check(args) -> None:
         print(f"{'ok  ' if ok else 'FAIL'}  {name:{width}}  {detail}".rstrip())
     fine = all(ok for _, ok, _ in found)
     if fine and not args.contract and x.controls:
-        fine = _responds(x, machine)
+        fine = _responds(x, machine, args.words)
     if not fine:
         sys.exit(1)
 
 
-def _responds(x, machine) -> bool:
+def _responds(x, machine, words) -> bool:
     """Print what wrong hints do to the sound; False if it does not follow them."""
-    from bench.response import SHIFT_S, respond, told
+    from bench.response import SHIFT_S, record, respond, told
 
-    store = _open_store(machine, deferred=True)
+    store = open_store(machine, deferred=True)
     with store.ctx.signals():
         response = respond(x, store)
     print(f"\nControl response, the same noise under other hints (shifted: {SHIFT_S} s late); p against true hints")
     print("\n".join(told(response)))
+    print(f"Record: {record(x, response, words).write(Path(machine.results))}")
     for way in response.deaf():
         print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
     return not response.deaf()
+
+
+def _new_control(args) -> None:
+    from bench.scaffold import scaffold
+
+    written = scaffold(args.name, args.to)
+    print("\n".join(map(str, written)))
+    print(f"Next: pip install --editable {written[0].parent}, then `bench check control={args.name}`.")
 
 
 def _list(_args) -> None:
@@ -265,14 +282,3 @@ def _completion(args) -> None:
     from bench.completion import SNIPPET, candidates
 
     print("\n".join(candidates(args.typed[-1])) if args.typed else SNIPPET)
-
-
-def _plan(args) -> None:
-    from bench.planning import plan
-    from bench.run import rows_of
-    from bench.settings import compose, expand, site_words
-
-    composed = [compose(*line, site=False) for line in expand([*site_words(), *args.words])]
-    store = _open_store(composed[0][1], dry=True)
-    wanted = [path for row in rows_of([x for x, _ in composed]) for path in (row.scores(store), *row.measured(store))]
-    print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))

@@ -29,8 +29,11 @@ class Record:
     made: dict[str, Any] = field(default_factory=dict)
     rows: str | None = None
 
-    def write(self, results: Path, rows: pd.DataFrame | None = None) -> Path:
-        """Put this record, and `rows` if given, under `results`; the path of the JSON."""
+    def write(self, results: Path, rows: pd.DataFrame | None = None, without: dict[str, list[float]] | None = None) -> Path:
+        """Put this record, and `rows` if given, under `results`; the path of the JSON.
+
+        without: {metric of the set: its value without each block of clips}, kept beside the rows: its paired tests need it.
+        """
         from bench.store import replace_file
 
         try:
@@ -40,6 +43,9 @@ class Record:
                 (results / "rows").mkdir(exist_ok=True)
                 told["rows"] = f"rows/{self.id}.csv"
                 replace_file(results / told["rows"], lambda draft: rows.to_csv(draft, index=False))
+            if without is not None:
+                left = json.dumps(_finite(without)) + "\n"
+                replace_file(results / "rows" / f"{self.id}.without.json", lambda draft: draft.write_text(left))
             text = json.dumps(_finite(told), indent=1, ensure_ascii=False) + "\n"
             path = results / f"{self.id}.json"
             replace_file(path, lambda draft: draft.write_text(text))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from bench import chain
+from bench import chain, identity
 from bench.experiment import Experiment
+from bench.identity import digest
+from bench.record import Record
 from bench.scoring import Comparison, System, compare
 from bench.stages.distort import SHIFT_S, Way
 from bench.store import Store
 
-__all__ = ["SHIFT_S", "Response", "respond", "told"]
+__all__ = ["SHIFT_S", "Response", "record", "respond", "told"]
 
 SHOWN = ("onset_acc.condfoley", "onset_f1.condfoley", "w_dis.flux_lin")
 MUST = ("shuffled", "shifted")  # ways that have to change the sound
@@ -49,6 +51,21 @@ def _against_first(systems: Sequence[System]) -> list[Comparison]:
 
     found = [c for other in systems[1:] for c in compare([systems[0], other]) if c.metric in SHOWN]
     return corrected(found)
+
+
+def record(x: Experiment, response: Response, words: list[str]) -> Record:
+    """What is kept of a check; the same experiment checked again replaces it."""
+    against = [{"second": c.second, "metric": c.metric, **asdict(c.difference), "p_holm": c.p} for c in response.comparisons]
+    return Record(
+        id=digest(["response", replace(x, predicted="none")]),
+        kind="response",
+        status="done",
+        words=words,
+        experiment=identity.told(x),
+        scores={},
+        facts={"systems": {s.name: s.scores for s in response.systems}, "true minus": against, "deaf": response.deaf()},
+        made={"scores": {s.name: s.folder.name for s in response.systems}},
+    )
 
 
 def told(response: Response) -> Iterator[str]:

@@ -25,6 +25,11 @@ class Row:
     x: Experiment
     reference: bool = False
 
+    @property
+    def id(self) -> str:
+        """Of its record: the same for the same experiment."""
+        return digest(["run", self.reference, self.x, *([self.x.looks] if self.x.watches else [])])
+
     def scores(self, store: Store) -> Path:
         return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
 
@@ -43,7 +48,7 @@ def rows_of(xs: list[Experiment]) -> list[Row]:
         if name in ("none", "oracle"):
             continue
         if one.watches:  # what is made of the video is as true as it is predicted
-            rows.append(Row(name, one))
+            rows.append(Row(name, replace(one, predicted="none")))
             continue
         rows.append(Row(f"{name}, true hints", replace(one, predicted="none")))
         if one.heads:
@@ -75,7 +80,7 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
 
     records, systems = [], []
     for row in rows:
-        record, folder = _recorded(row, store, results, words)
+        record, folder = recorded(row, store, results, words)
         records.append(record)
         systems.append(System(row.name, record.scores, folder))
     by_name = {s.name: s for s in systems}
@@ -129,7 +134,8 @@ def _remarks(record: Record) -> list[str]:
     return lines
 
 
-def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[Record, Path]:
+def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[Record, Path]:
+    """The record of `row`, kept under `results`, and the artefact of its scores; makes what does not exist yet."""
     import pandas as pd
 
     began, first, before = time.perf_counter(), len(store.asked), len(store.made)
@@ -141,26 +147,28 @@ def _recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[
     asked = {a.stage: store.find(a.key) for a in store.asked[first:]}
     asked = {stage: path for stage, path in asked.items() if path.exists()}
     found = json.loads((scores / "scores.json").read_text())
+    rows = pd.read_csv(scores / "rows.csv", dtype={"clip": str}, keep_default_na=False, na_values={"value": [""]})
     made = {"seconds": round(time.perf_counter() - began, 3), "made": store.made[before:], "packages": packages()}
     made |= {"artefacts": {stage: path.name for stage, path in asked.items()}}
     made |= {"stages": {s: json.loads((p / "made.json").read_text())["seconds"] for s, p in asked.items()}}
     record = Record(
-        id=digest(["run", row.reference, row.x, *([row.x.looks] if row.x.watches else [])]),
+        id=row.id,
         kind="reference" if row.reference else "run",
         status="done",
         words=words,
         experiment={"name": row.name} | told(row.x),
         scores=found,
-        facts=_facts(row, asked),
+        facts=_facts(row, asked) | {"clips_hash": digest(sorted(set(rows["clip"])))},
         made=made,
     )
-    record.write(results, pd.read_csv(scores / "rows.csv", dtype={"clip": str}))
+    record.write(results, rows, json.loads((scores / "without.json").read_text()))
     return record, scores
 
 
 def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
     """What a table says beside the scores: cost of the signal, quality of the predictor, effect of the hint, where the sound is."""
-    facts = cost.nominal(row.x.control, row.x.scale.rate_frames / row.x.step)
+    facts: dict[str, Any] = {"source": row.x.control.source}
+    facts |= cost.nominal(row.x.control, row.x.scale.rate_frames / row.x.step)
     if "cost" in asked:
         facts["measured"] = json.loads((asked["cost"] / "cost.json").read_text())
     clips = json.loads((asked["clips"] / "facts.json").read_text())

@@ -1,5 +1,6 @@
 """The whole chain on a handful of lab clips with tiny seeded networks: what is made, shared, resumed and kept."""
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from bench.errors import Stopped
 from bench.experiment import Experiment
 from bench.ragged import Ragged
 from bench.record import frame, rows
-from bench.response import respond, told
+from bench.response import record, respond, told
 from bench.run import rows_of, run
 from bench.settings import component
 from bench.store import Store
@@ -244,3 +245,5 @@ def test_wrong_hints_need_no_other_controlnet(x, done):
         both = min(len(given), len(taken))
         assert (given[:both] == taken[:both]).all()
     assert any("shuffled" in line for line in told(response))
+    path = record(x, response, ["control=melqcd"]).write(results / "checks")
+    assert set(json.loads(path.read_text())["facts"]["systems"]) == {"true", "shuffled", "shifted", "zeroed"}

@@ -38,8 +38,8 @@ class Pair:
     gap: int = 3  # frames between the two
     worn: int = 3  # every so many-th clip is also heard as it comes back from a damaged mel; 0: none
     near: float = 0.7  # share of the batches whose clips sound alike: in others, few clips are hard to tell apart
-    moments: int = 2  # pictures of a clip that a step sees and averages
-    training: Training = Training(steps=1800, batch=96, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.1, ema=0.98, seed=31)
+    moments: int = 1  # pictures of a clip that a step sees and averages
+    training: Training = Training(steps=1500, batch=96, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.1, ema=0.98, seed=31)
 
     def shape(self) -> PairSize:
         told = asdict(self)

@@ -1,0 +1,218 @@
+"""One number of a table: the mean over seeds of the records' values, its interval over clips, or the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import Refused
+from bench.metrics import column_ids, columns
+from bench.metrics.base import Metric
+from bench.report.select import SIGNAL, Group, Kept, of_row
+from bench.report.spec import Form, RowSpec, Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.stats import Difference, Interval
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric as one table shows it: every number in it has this id and counts so many clips."""
+
+    metric: Metric
+    id: str  # of the registry with the judge filled in; the id under which a reason stands where no record has a value
+    n: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """seeds: {seed: that record's value}. clips: per-clip values, the mean over seeds; without: the set metric without each block."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    seeds: Mapping[tuple, float] = field(default_factory=dict)
+    why: str = ""
+    left: tuple[str, ...] = ()  # why records of this cell are not in its mean
+    clips: pd.Series | None = None
+    without: np.ndarray | None = None
+    records: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> int:
+        return len(self.seeds)
+
+
+class Cells:
+    """The numbers of one group of records; what is read from disk is read once."""
+
+    def __init__(self, group: Group, spec: Spec):
+        self.group, self.spec = group, spec
+        self._rows: dict[str, pd.Series] = {}
+        self._made: dict[tuple[str, str, str], Cell] = {}
+        self.columns = {m.id.partition(".")[0]: self._column(m) for m in columns()}
+
+    def cell(self, row: RowSpec, form: Form, column: Column) -> Cell:
+        key = (row.label, form.name, column.metric.id)
+        if key not in self._made:
+            records, why = self.records(row, form)
+            self._made[key] = Cell(why=why) if why else self._mean(records, column)
+        return self._made[key]
+
+    def records(self, row: RowSpec, form: Form) -> tuple[list[Kept], str]:
+        """(records of one place of the table, one per seed; why there are none)."""
+        mine = [r for r in self.group.records if of_row(r, row)]
+        found = [r for r in mine if r.suits(form.where)]
+        if row.merged:
+            found = next((f for f in ([r for r in mine if r.suits(o.where)] for o in self.spec.forms) if f), mine)
+        if not found:
+            return [], "not run"
+        done = [r for r in found if r.done]
+        if not done:
+            return [], "failed: " + "; ".join(dict.fromkeys(_reason(r) for r in found))
+        other = {k for r in done for k in r.flat if k.startswith(SIGNAL)}
+        differ = sorted(k for k in other if len({json.dumps(r.flat.get(k)) for r in done}) > 1)
+        if differ:
+            values = {k: sorted({json.dumps(r.flat.get(k)) for r in done}) for k in differ}
+            told = "; ".join(f"{k.removeprefix('experiment.')} {', '.join(v)}" for k, v in values.items())
+            return [], f"several signals suit this row ({told}): narrow it with --where"
+        return found, ""
+
+    def _column(self, metric: Metric) -> Column:
+        """The id, and the N under it, that most records have."""
+        ids = Counter()
+        for record in self.group.records:
+            id = column_ids(record.told["scores"])[metric.id]
+            if record.told["scores"].get(id, {}).get("value") is not None:
+                ids[id] += 1
+        if not ids:
+            return Column(metric, metric.id.replace(".{judge}", ""), 0)
+        id = max(sorted(ids), key=lambda i: ids[i])
+        scores = [r.told["scores"].get(id, {}) for r in self.group.records]
+        counted = Counter(s.get("n", 0) for s in scores if s.get("value") is not None)
+        return Column(metric, id, max(counted, key=lambda n: (counted[n], n)))
+
+    def _mean(self, records: Sequence[Kept], column: Column) -> Cell:
+        used, left = [], []
+        for record in records:
+            why = _unlike(record, column)
+            left += [why] if why else []
+            used += [] if why else [record]
+        if not used:
+            return Cell(why="; ".join(dict.fromkeys(left)), left=tuple(left))
+        scores = [r.told["scores"][column.id] for r in used]
+        value = float(np.mean([s["value"] for s in scores]))
+        clips, without = self._clips(used, column), self._without(used, column)
+        interval = (scores[0].get("low"), scores[0].get("high")) if len(used) == 1 else _interval(value, column, clips, without)
+        low, high = interval or (None, None)
+        seeds = {r.seed: s["value"] for r, s in zip(used, scores, strict=True)}
+        ids = tuple(r.id for r in used)
+        return Cell(value, low, high, column.n, seeds, left=tuple(left), clips=clips, without=without, records=ids)
+
+    def _clips(self, records: Sequence[Kept], column: Column) -> pd.Series | None:
+        """Mean over the records of each clip's value, of the clips that all have; None for set metrics and where rows are lost."""
+        import pandas as pd
+
+        if column.metric.kind == "set":
+            return None
+        found = [self._rows_of(r) for r in records]
+        if any(column.id not in f.index.get_level_values(0) for f in found):
+            return None
+        return pd.concat([f.loc[column.id] for f in found], axis=1, join="inner").mean(axis=1)
+
+    def _without(self, records: Sequence[Kept], column: Column) -> np.ndarray | None:
+        if column.metric.kind != "set":
+            return None
+        found = []
+        for record in records:
+            path = record.folder / "rows" / f"{record.id}.without.json"
+            found.append(json.loads(path.read_text()).get(column.id, []) if path.exists() else [])
+        if not found[0] or len({len(f) for f in found}) > 1:
+            return None
+        return np.array(found, np.float64).mean(0)
+
+    def _rows_of(self, record: Kept) -> pd.Series:
+        """Values by (metric, clip), the mean over a clip's samples."""
+        import pandas as pd
+
+        if record.id not in self._rows:
+            path = record.told.get("rows")
+            table = pd.DataFrame(columns=["metric", "clip", "value"])
+            if path is not None:
+                file = (record.folder / path).resolve()
+                if not file.is_relative_to(record.folder.resolve()) or not file.exists():
+                    raise Refused(f"record {record.id} names rows at {path}, which is not there")
+                table = pd.read_csv(file, dtype={"clip": str}, keep_default_na=False, na_values={"value": [""]})
+            there = table.dropna(subset=["value"]).groupby(["metric", "clip"])["value"]
+            self._rows[record.id] = pd.Series(there.mean())
+        return self._rows[record.id]
+
+
+def difference(first: Cell, second: Cell, *, test: bool = True) -> Difference | None:
+    """First minus second, clip by clip; None where nothing pairs them. test=False: without a p-value, which takes longest."""
+    from bench.stats import Difference, mean_interval, paired_means, paired_sets
+
+    if first.value is None or second.value is None:
+        return None
+    if first.without is not None and second.without is not None:
+        return paired_sets(first.value, second.value, first.without, second.without, n=first.n)
+    if first.clips is None or second.clips is None:
+        return None
+    both = first.clips.index.intersection(second.clips.index)
+    a, b = (np.asarray(clips.loc[both], np.float64) for clips in (first.clips, second.clips))
+    if test:
+        return paired_means(a, b)
+    low, high = mean_interval(a - b) or (None, None)
+    return Difference(float(np.mean(a - b)), low, high, None, len(both))
+
+
+def gap(first: Cell, second: Cell) -> Cell:
+    """Second minus first as a cell of its own: what is lost from true to predicted hints."""
+    if first.value is None or second.value is None:
+        return Cell(why=first.why or second.why)
+    if first.records == second.records:
+        return Cell(why="one value for both")
+    found = difference(second, first, test=False)
+    seeds = {s: second.seeds[s] - first.seeds[s] for s in first.seeds if s in second.seeds}
+    low, high = (found.low, found.high) if found else (None, None)
+    clips = None if first.clips is None or second.clips is None else (second.clips - first.clips).dropna()
+    paired = first.without is not None and second.without is not None and first.without.shape == second.without.shape
+    without = second.without - first.without if paired else None  # type: ignore[operator]
+    value = second.value - first.value
+    return Cell(value, low, high, min(first.n, second.n), seeds, clips=clips, without=without)
+
+
+def _interval(value: float, column: Column, clips: pd.Series | None, without: np.ndarray | None) -> Interval:
+    from bench.stats import jackknife_interval, mean_interval
+
+    if without is not None:
+        return jackknife_interval(value, without)
+    return None if clips is None else mean_interval(clips.to_numpy(), fraction=column.metric.unit == "%")
+
+
+def _unlike(record: Kept, column: Column) -> str:
+    """Why a record's number cannot stand in `column`; "" where it can."""
+    if not record.done:
+        return f"failed: {_reason(record)}"
+    told = record.told["scores"].get(column.id)
+    if told is None or told.get("value") is None:
+        own = column_ids(record.told["scores"])[column.metric.id]
+        other = record.told["scores"].get(own, {})
+        if other.get("value") is not None:
+            return f"measured as {own}, the column as {column.id}"
+        return other.get("why") or (told or {}).get("why") or f"the records have no {column.metric.label}"
+    if told.get("n", 0) != column.n:
+        return f"counts {told.get('n', 0)} clips, the column {column.n}"
+    return ""
+
+
+def _reason(record: Kept) -> str:
+    return str(record.told.get("facts", {}).get("reason", "no reason given"))

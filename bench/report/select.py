@@ -1,0 +1,156 @@
+"""Which records stand in one table: those that share all settings but the ones the report's rows and forms are about."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.record import read
+from bench.report.spec import RowSpec, Spec, Where
+
+SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "experiment.controlnet.training.seed")
+PROMPT = "experiment.prompt"
+SIGNAL = "experiment.control."  # settings of the signal itself may differ between rows
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record, the folder it lies in, and its fields by dotted path."""
+
+    told: Mapping[str, Any]
+    folder: Path
+    flat: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.told["id"]
+
+    @property
+    def done(self) -> bool:
+        return self.told.get("status") == "done"
+
+    @property
+    def seed(self) -> tuple:
+        return tuple(self.flat.get(name) for name in SEEDS)
+
+    def suits(self, where: Where) -> bool:
+        for path, wanted in where.items():
+            if path not in self.flat:
+                return False
+            if self.flat[path] not in (wanted if isinstance(wanted, list) else [wanted]):
+                return False
+        return True
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one table: equal settings, equal clips. apart: what tells this table from the others."""
+
+    records: tuple[Kept, ...]
+    apart: dict[str, Any]
+    clips_hash: str
+
+    @property
+    def clips(self) -> int:
+        """Clips that the most complete metric of any record counts."""
+        return max((s.get("n") or 0 for r in self.records for s in r.told["scores"].values()), default=0)
+
+    @property
+    def rendered(self) -> bool:
+        """Whether the clips are the procedural world's."""
+        return any(r.flat.get("experiment.data.is") == "Lab" or r.flat.get("facts.rendered") for r in self.records)
+
+    @property
+    def about(self) -> str:
+        """Which clips and prompt the numbers are about, and what else tells them from other tables."""
+        first = next((r for r in self.records if r.done), self.records[0]).flat
+        clips = f"{self.clips} {first.get('experiment.split', 'test')} clips of {first.get('experiment.data.is', 'unknown data')}"
+        apart = spoken({k: v for k, v in self.apart.items() if k not in (PROMPT, "clips")})
+        prompt = f"prompt={first.get(PROMPT, 'unknown')}"
+        return "; ".join([f"{clips} (list {self.clips_hash or 'unknown'}), {prompt}", *([apart] if apart else [])])
+
+
+def flat(told: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    """{dotted path: value} of nested mappings; lists stay as they are."""
+    found: dict[str, Any] = {}
+    for key, value in told.items():
+        path = f"{at}{key}"
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{path}.")
+        else:
+            found[path] = value
+    return found
+
+
+def kept(folders: Sequence[Path]) -> list[Kept]:
+    """Every record in `folders`; of one id in several folders a finished one, of several finished ones the first."""
+    found: dict[str, Kept] = {}
+    for folder in folders:
+        for told in read(folder):
+            one = Kept(told, folder, flat(told))
+            if one.id not in found or (one.done and not found[one.id].done):
+                found[one.id] = one
+    return list(found.values())
+
+
+def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Group], list[str]]:
+    """(tables, most complete first; why records that a row would take are in none of them)."""
+    suiting = [r for r in records if r.suits({**spec.where, **where}) and any(of_row(r, row) for row in spec.rows)]
+    free = {path for form in spec.forms for path in form.where} | set(SEEDS) | {"experiment.name"}
+    by_settings: dict[str, list[Kept]] = {}
+    for record in suiting:
+        by_settings.setdefault(json.dumps(_settings(record, free), sort_keys=True), []).append(record)
+    parts = []
+    for same in by_settings.values():
+        hashes = sorted({r.told["facts"].get("clips_hash", "") for r in same if r.done}) or [""]
+        parts += [(h, [r for r in same if not r.done or r.told["facts"].get("clips_hash", "") == h]) for h in hashes]
+    apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
+    found = [Group(tuple(part), differs, h) for (h, part), differs in zip(parts, apart, strict=True)]
+    found.sort(key=lambda g: (-_filled(g, spec), g.clips, g.apart.get(PROMPT) != "label", json.dumps(g.apart, default=str)))
+    shown = [g for g in found if sum(r.ranked and _fills(g, r) for r in spec.rows) > 1] or found[:1]
+    lone = [
+        f"{len(g.records)} records stand in no table, their settings are no other row's: {spoken(g.apart) or 'no difference'}"
+        for g in found
+        if g not in shown
+    ]
+    return shown, lone
+
+
+def of_row(record: Kept, row: RowSpec) -> bool:
+    """Whether `row` takes `record`; runs unless the row asks for another kind."""
+    return record.suits({"kind": "run", **row.where})
+
+
+def spoken(apart: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path.removeprefix('experiment.')}={value}" for path, value in apart.items())
+
+
+def _settings(record: Kept, free: set[str]) -> dict[str, Any]:
+    return {
+        path: value
+        for path, value in record.flat.items()
+        if path.startswith("experiment.") and path not in free and not path.startswith(SIGNAL) and not path.endswith(".root")
+    }
+
+
+def _apart(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The settings in which each part is not like all the others; the list of clips where nothing else tells two apart."""
+    paths = dict.fromkeys(path for _, settings in parts for path in settings)
+    differ = [p for p in paths if len({json.dumps(s.get(p), sort_keys=True, default=str) for _, s in parts}) > 1]
+    told = [{p: settings[p] for p in differ if p in settings} for _, settings in parts]
+    same = Counter(json.dumps(t, default=str) for t in told)
+    return [
+        {**t, "clips": h or "none"} if same[json.dumps(t, default=str)] > 1 else t for t, (h, _) in zip(told, parts, strict=True)
+    ]
+
+
+def _fills(group: Group, row: RowSpec) -> bool:
+    return any(of_row(r, row) for r in group.records)
+
+
+def _filled(group: Group, spec: Spec) -> int:
+    return sum(_fills(group, row) for row in spec.rows)

@@ -1,0 +1,75 @@
+"""The verbs about many runs: `bench sweep`, `bench plan`, `bench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.cli import WORDS, open_store
+from bench.errors import Failed, Refused
+
+
+def add(verb) -> None:
+    """Their places on the command line; `verb(name, do, about, words=...)` makes one."""
+    sub = verb("sweep", sweep, "the runs of a file, for example `bench sweep table2`: only what is missing is made", words=False)
+    sub.add_argument("sweep", help="a path, or the name of a file in sweeps/")
+    sub.add_argument("words", nargs="*", help=f"{WORDS}; they take the place of the file's own")
+    sub.add_argument("--allow-missing", action="store_true", help="run the others where lines cannot be composed")
+    sub = verb("plan", plan, "what exists and what would be made, of words or sweep files (`bench plan table2`); makes nothing")
+    sub.add_argument("--allow-missing", action="store_true", help="leave out lines of a sweep that cannot be composed")
+    sub = verb("report", report, "tables and pictures from records: `bench report table2 --out reports`", words=False)
+    sub.add_argument("report", help="a path, or the name of a file in reports/")
+    sub.add_argument("words", nargs="*", help="machine.results=DIR: where the records are")
+    sub.add_argument("--format", choices=("terminal", "md", "csv", "latex"), help="default: terminal; with --out all others")
+    sub.add_argument("--out", type=Path, help="a folder for the tables and for the picture as PNG and SVG")
+    sub.add_argument("--where", nargs="*", default=[], metavar="PATH=VALUE", help="only such records: experiment.prompt=label")
+
+
+def sweep(args) -> None:
+    from bench import sweep
+
+    runs, machine, bad = sweep.checked(sweep.read(args.sweep, args.words), allow_missing=args.allow_missing)
+    store = open_store(machine, deferred=True)
+    with store.ctx.signals():
+        swept = sweep.sweep(runs, bad, store, Path(machine.results))
+    print(sweep.summary(swept))
+    if swept.failed:
+        raise Failed(f"{len(swept.failed)} runs failed; their records say why, the same command tries them again")
+
+
+def plan(args) -> None:
+    """Of words as `bench run` takes them, or of sweep files with words that take the place of theirs; shared artefacts once."""
+    from bench.planning import plan
+    from bench.run import rows_of
+    from bench.settings import compose, expand, site_words
+
+    words, files = ([w for w in args.words if ("=" in w) is named] for named in (True, False))
+    if files:
+        from bench import sweep
+
+        lines = [line for file in files for line in sweep.read(file, words)]
+        runs, machine, _ = sweep.checked(lines, allow_missing=args.allow_missing)
+        rows = [run.row for run in runs]
+    else:
+        composed = [compose(*line, site=False) for line in expand([*site_words(), *words])]
+        machine, rows = composed[0][1], rows_of([x for x, _ in composed])
+    store = open_store(machine, dry=True)
+    wanted = [path for row in rows for path in (row.scores(store), *row.measured(store))]
+    print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))
+
+
+def report(args) -> None:
+    """From the records in machine.results and its folder `reference`; imports no component but the machine's."""
+    from bench.report.make import conditions, report, show, write
+    from bench.settings import compose
+
+    odd = [w for w in args.words if not w.startswith("machine.")]
+    if odd:
+        raise Refused(f"{odd[0]}: a report takes machine.results=DIR; choose records with --where experiment.NAME=VALUE")
+    results = Path(compose(*args.words)[1].results)
+    made = report(args.report, [results, results / "reference"], conditions(args.where))
+    if args.out is None:
+        show(made, args.format or "terminal")
+        return
+    paths = write(made, args.out, args.format)
+    show(made, "terminal")
+    print("\n".join(map(str, paths)))

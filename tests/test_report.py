@@ -1,0 +1,207 @@
+"""Reports from records that the tests write: what stands in a column, what is marked, and the same numbers in every format."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.report.make import conditions, report
+from bench.report.render import md
+from bench.report.spec import load
+from controls import registry
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def cell(made, row, form, metric, table=0):
+    """How a number is shown in the first group's table."""
+    shown = made.groups[0][1][table]
+    line = next(line for line in shown.lines if line.label == row)
+    return next(s for s in line.cells if s.form == form and s.column and s.column.metric.id.startswith(metric))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_report_here_loads(path):
+    assert load(str(path)).rows
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_rows_of_every_report_here_name_classes_that_exist(path):
+    there = {registry.load(name).__name__ for name in registry.names()}
+    named = {r.label: r.where["experiment.control.is"] for r in load(str(path)).rows if "experiment.control.is" in r.where}
+    lost = {label for label, names in named.items() if not there & set(names if isinstance(names, list) else [names])}
+    coming = {"clip": {"CLIP video embedding"}, "encodec": {"Codec-1", "Codec-2"}}  # until these controls are part of this tree
+    assert lost == set().union(*(labels for name, labels in coming.items() if name not in registry.names()))
+
+
+def test_a_number_is_the_mean_of_the_seeds_and_says_of_how_many(results):
+    made = report("table2", [results])
+    shown = cell(made, "Onset", "true", "mkl")
+    records = [json.loads(p.read_text()) for p in results.glob("*.json")]
+    mine = [r["scores"]["mkl.lab"]["value"] for r in records if r["experiment"]["name"] == "Onset, none"]
+    assert shown.cell.value == pytest.approx(np.mean(mine), abs=1e-12)
+    assert (shown.cell.runs, shown.cell.n) == (3, 40)
+    assert shown.cell.low < shown.cell.value < shown.cell.high
+    assert "runs behind a value: 1 to 3" in made.text("md")  # one reference, three seeds of everything else
+
+
+def test_the_gap_is_predicted_minus_true_and_paired_by_clip(results):
+    made = report("table2", [results])
+    true, predicted, gap = (cell(made, "Energy", form, "class_acc").cell for form in ("true", "predicted", "gap"))
+    assert gap.value == pytest.approx(predicted.value - true.value)
+    assert gap.value == pytest.approx(-0.15, abs=0.001)
+    assert gap.high - gap.low < 0.001  # each clip loses the same: unpaired, the spread of 0.02 between clips would stand here
+    assert cell(made, "Energy", "gap", "class_acc").text == "-15.00*"
+
+
+def test_every_format_carries_the_same_numbers(results):
+    made = report("table2", [results])
+    printed = [row["printed"] for row in csv.DictReader(io.StringIO(made.text("csv")))]
+    assert len(printed) > 100
+
+    def cells(text, start, split):
+        rows = [line for line in text.splitlines() if start(line)]
+        return [c for row in rows for c in split(row)]
+
+    def plain(text):
+        return re.sub(r"\*\*|</?u>|\\textbf\{|\\underline\{|\$|\\\\$", "", text).replace("--", "–").replace("\\", "").strip()
+
+    labels = {r.label for r in made.spec.rows}
+    in_md = cells(
+        made.text("md"), lambda line: plain(line.split("|")[1]).strip("*") in labels if line.startswith("| ") else False,
+        lambda row: row.strip("| ").split(" | ")[2:],
+    )  # fmt: skip
+    in_tex = cells(
+        made.text("latex"), lambda line: plain(line.split("&")[0]) in labels if "&" in line else False,
+        lambda row: row.removesuffix(r"\\").split("&")[2:],
+    )  # fmt: skip
+    assert [plain(c) for c in in_md] == printed
+    assert [
+        plain(c).replace("{", "").rstrip("}").replace("]}", "]").replace("}, ", ", ").replace("[}", "[") for c in in_tex
+    ] == printed
+
+
+def test_the_best_is_bold_where_a_paired_test_tells_it_from_the_next(results):
+    made = report("table2", [results])
+    assert cell(made, "Mel-QCD", "true", "class_acc").mark == "best"
+    assert cell(made, "Low-resolution mel", "true", "class_acc").mark == "second"
+    assert cell(made, "oracle (true mel)", "true", "class_acc").mark == ""  # better, and not among the ranked
+    assert f"**{cell(made, 'Mel-QCD', 'true', 'class_acc').text}**" in made.text("md")
+    assert r"\underline{" in made.text("latex")
+
+
+def test_no_one_is_bold_where_the_two_best_cannot_be_told_apart(tmp_path, keep):
+    """Energy's rows are those of Mel-QCD with as much noise as there is difference between the two."""
+    for control in ("MelQCD", "Energy"):
+        keep(tmp_path, control, worse=0.0)
+    keep(tmp_path, "Onset", worse=0.3)
+    made = report("table2", [tmp_path])
+    assert {s.mark for line in made.groups[0][1][0].lines for s in line.cells} == {""}
+    assert "MKL, true: Mel-QCD is not told from Energy, so neither is marked" in made.text("md")
+
+
+def test_seeds_that_disagree_about_the_order_are_said_to(tmp_path, keep):
+    for seed, shares in enumerate([(0.1, 0.2, 0.3), (0.3, 0.2, 0.1)]):
+        for control, worse in zip(("MelQCD", "Onset", "Energy"), shares, strict=True):
+            keep(tmp_path, control, seed=seed, worse=worse)
+    text = report("table2", [tmp_path]).text("md")
+    assert "MKL true -1.00" in text
+    assert "seeds do not agree on the order" in text
+
+
+def test_seeds_that_agree_are_said_to(results):
+    text = report("table2", [results]).text("md")
+    assert "MKL true 1.00" in text
+    assert "do not agree" not in text
+
+
+def test_numbers_with_another_n_or_id_never_stand_in_the_column(results):
+    path = next(p for p in results.glob("*.json") if json.loads(p.read_text())["experiment"]["name"] == "Oracle, none")
+    told = json.loads(path.read_text())
+    told["scores"]["mkl.lab"]["n"] = 39
+    told["scores"]["class_acc.other"] = told["scores"].pop("class_acc.lab")
+    path.write_text(json.dumps(told))
+    made = report("table2", [results])
+    assert cell(made, "oracle (true mel)", "true", "mkl").cell.runs == 2
+    assert cell(made, "oracle (true mel)", "true", "class_acc").cell.runs == 2
+    text = made.text("md")
+    assert "counts 39 clips, the column 40" in text
+    assert md("measured as class_acc.other, the column as class_acc.lab") in text
+
+
+def test_other_clips_prompts_and_settings_make_tables_of_their_own(results, keep):
+    for control in ("MelQCD", "Onset"):
+        keep(results, control, clips=20)
+        keep(results, control, change={"prompt": "generic"})
+    keep(results, "Energy", change={"prompt": "zeroshot"})
+    made = report("table2", [results])
+    assert sorted(g.clips for g, _ in made.groups) == [20, 40, 40]
+    assert {
+        len({s.cell.n for t in of for line in t.lines for s in line.cells if s.cell and s.cell.value}) for _, of in made.groups
+    } == {1}
+    assert sum("prompt=generic" in of[0].above[1] for _, of in made.groups) == 1
+    assert any("prompt=zeroshot" in line for line in made.left)
+
+
+def test_a_failed_and_a_missing_run_are_gaps_with_their_reason(results, keep):
+    keep(results, "Clip", status="failed", facts={"reason": "no <b>video</b> | features"})
+    made = report("table2", [results])
+    text = made.text("md")
+    assert "CLIP video embedding (every form)" in text
+    assert r"failed: no &lt;b&gt;video&lt;/b&gt; \| features" in text
+    assert "Codec-1 (every form); Codec-2 (every form)" in text
+    assert "<b>" not in text
+    assert cell(made, "Codec-1", "true", "mkl").text == "–"
+
+
+def test_two_settings_of_one_signal_are_never_averaged(results, keep):
+    keep(results, "Onset", change={"control": {"is": "Onset", "delta": 0.9}})
+    made = report("table2", [results])
+    assert cell(made, "Onset", "true", "mkl").cell.value is None
+    assert "control.delta 0.3, 0.9" in made.text("csv")
+    narrowed = report("table2", [results], conditions(["experiment.control.delta=0.3"]))
+    assert cell(narrowed, "Onset", "true", "mkl").cell.runs == 3
+
+
+def test_a_signal_with_nothing_to_predict_has_one_value_for_all_forms(results, keep):
+    for seed in range(3):
+        keep(results, "Clip", seed=seed)
+    made = report("table2", [results])
+    shown = [cell(made, "CLIP video embedding", form, "mkl") for form in ("true", "predicted", "gap")]
+    assert shown[0].text == shown[1].text
+    assert shown[2].cell.why == "one value for both"
+    assert "CLIP video embedding: nothing is predicted" in made.text("md")
+
+
+def test_codec_2_and_onset_are_compared_in_what_they_lose(results, keep):
+    for seed in range(3):
+        for predicted, worse in (("none", 0.0), ("all", 0.5)):
+            control = {"is": "EnCodec", "codebooks": 2}
+            keep(results, "EnCodec", predicted, seed, worse=worse, change={"control": control})
+    (line,) = (s for s in report("table2", [results]).groups[0][1][0].below if s.startswith("Class ACC, true to predicted"))
+    assert "Codec-2 -25.00, Onset -15.00; Codec-2 minus Onset -10.00" in line
+    assert "p < 0.001" in line
+
+
+def test_the_published_block_is_the_papers(results, shared):
+    """Read from the paper's text: four and four numbers after each signal's name."""
+    lines = (shared / "paper" / "mel-qcd.txt").read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("Table 2."))
+    names = {"Ours": "Mel-QCD", "Low-Resolution Mel": "Low-resolution mel", "CLIP Video Embedding": "CLIP video embedding"}
+    rows = [line.split("\t") for line in lines[start + 4 : start + 11]]
+    paper = {names.get(r[0], r[0]): {"true": tuple(map(float, r[2:6])), "predicted": tuple(map(float, r[6:10]))} for r in rows}
+    block = load("table2").published
+    assert block.rows == paper
+    assert block.metrics == ("fid", "mkl", "class_acc", "onset_acc")
+    printed = report("table2", [results]).published[0]
+    assert {s.mark for line in printed.lines for s in line.cells} == {""}
+    assert [s.text for s in printed.lines[0].cells] == ["47.57", "1.67", "66.67", "71.47", "61.00", "1.66", "64.67", "31.68"]
+
+
+def test_tables_of_the_procedural_world_say_so_in_their_heading(results):
+    made = report("table2", [results])
+    assert {t.above[0] for _, of in made.groups for t in of} == {"Procedural world: not comparable with published values."}
