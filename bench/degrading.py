@@ -20,7 +20,7 @@ def degrading(x: Experiment, store: Store) -> None:
     clips = chain.decoded(x.data, store)
     systems = []
     for name, kind in KINDS.items():
-        folder = chain.scored(x, store(artefacts.degrade, kind, x.split, clips), store, whole=True)
+        folder = chain.scored(x, store(artefacts.degrade, kind, x.split, clips), store)
         systems.append(opened(name, folder))
     print_scored(
         Scored(
