@@ -167,8 +167,7 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
 
 def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
     """What a table says beside the scores: cost of the signal, quality of the predictor, effect of the hint, where the sound is."""
-    facts: dict[str, Any] = {"source": row.x.control.source}
-    facts |= cost.nominal(row.x.control, row.x.scale.rate_frames / row.x.step)
+    facts = cost.nominal(row.x.control, row.x.scale.rate_frames / row.x.step) | {"source": row.x.control.source}
     if "cost" in asked:
         facts["measured"] = json.loads((asked["cost"] / "cost.json").read_text())
     clips = json.loads((asked["clips"] / "facts.json").read_text())

@@ -72,8 +72,8 @@ def looks_features(net: CLIPVisionModelWithProjection, frames: np.ndarray, *, st
     at = torch.arange(0, len(frames) + stride - 1, stride).clamp(max=len(frames) - 1).unique()
     found = []
     for rows in at.split(batch):
-        pixels = clip_pixels(frames[rows.numpy()], int(net.config.image_size))  # type: ignore[arg-type]
-        found.append(net(pixel_values=pixels.to(net.device, net.dtype)).image_embeds.float().cpu())
+        pixels = clip_pixels(frames[rows.numpy()], int(net.config.image_size)).to(net.device, net.dtype)  # type: ignore[arg-type]
+        found.append(net(pixel_values=pixels).image_embeds.float().cpu())
     return _between(torch.cat(found), at.double(), len(frames))
 
 
@@ -113,7 +113,7 @@ def load_looks(path: Path | str) -> CLIPVisionModelWithProjection:
     from transformers import CLIPVisionModelWithProjection
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()  # of weights that load within seconds
+    disable_progress_bar()  # of weights that load within a second
     path = Path(path)
     if not (path / "config.json").exists():
         raise FileNotFoundError(f"{path} holds no CLIP: config.json and model.safetensors are needed")

@@ -37,8 +37,6 @@ class Pair:
     views: int = 5  # pictures of two frames, spread over the clip, whose embeddings are averaged
     gap: int = 3  # frames between the two
     worn: int = 3  # every so many-th clip is also heard as it comes back from a damaged mel; 0: none
-    near: float = 0.7  # share of the batches whose clips sound alike: in others, few clips are hard to tell apart
-    moments: int = 1  # pictures of a clip that a step sees and averages
     training: Training = Training(steps=1500, batch=96, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.1, ema=0.98, seed=31)
 
     def shape(self) -> PairSize:
@@ -49,7 +47,7 @@ class Pair:
 def pair(out: Path, part: Path, ctx: Context, recipe: Pair, pool: Path) -> None:
     """Train the pair on the clips of `pool` by contrast alone, no label seen, and write it with a card.
 
-    In each batch a clip's pictures must be most like its own sound, and the sound most like them.
+    In each batch a picture must be most like its own clip's sound, and the sound most like it.
     """
     torch = ctx.torch()
     from bench.lab.check import auc
@@ -64,21 +62,14 @@ def pair(out: Path, part: Path, ctx: Context, recipe: Pair, pool: Path) -> None:
     stem, place = model.sight()
     prime(stem, _gazes(data, np.arange(0, count, 10), 0, recipe.gap), [place])
 
-    alike = _alike(heard[:count])
-
     def batches(draw: Draw) -> dict[str, Tensor]:
         clips = draw.clips(count)
-        if float(torch.rand((), generator=draw.generator)) < recipe.near:
-            clips = _crowd(alike, int(clips[0]), len(clips), draw.generator)
-        first = torch.randint(0, data.frames.shape[1] - recipe.gap, (recipe.moments, len(clips)), generator=draw.generator)
-        seen = torch.stack([_gazes(data, clips.numpy(), f.numpy(), recipe.gap, draw.generator) for f in first], 1)
+        first = torch.randint(0, data.frames.shape[1] - recipe.gap, clips.shape, generator=draw.generator)
+        seen = _gazes(data, clips.numpy(), first.numpy(), recipe.gap, draw.generator)
         return {"seen": seen, "heard": varied(heard[_some_worn(clips, data, recipe.worn, draw)], draw.generator).mT[:, None]}
 
     def loss(batch: dict[str, Tensor]) -> Tensor:
-        seen = model.look(batch["seen"].flatten(0, 1)).unflatten(0, (-1, recipe.moments)).mean(1)
-        return among_clips(
-            torch.nn.functional.normalize(seen, dim=-1), model.listen(batch["heard"]), model.sharpness.clamp(max=100)
-        )
+        return among_clips(model.look(batch["seen"]), model.listen(batch["heard"]), model.sharpness.clamp(max=100))
 
     held = np.array(data.test)
     first = np.linspace(0, data.frames.shape[1] - 1 - recipe.gap, recipe.views).round().astype(int)
@@ -106,22 +97,6 @@ def _gazes(data: Pool, clips: np.ndarray, first, gap: int, chance: torch.Generat
     first = np.broadcast_to(first, clips.shape)
     two = torch.from_numpy(data.frames[clips[:, None], first[:, None] + np.array([0, gap])])
     return gazes(views.varied(two, chance) if chance is not None else views.shown(two))
-
-
-def _alike(heard: Tensor) -> Tensor:
-    """[clips, d] by which sounds are compared: mean and deviation over time of each band, standardised over the clips. No label is seen."""
-    import torch
-
-    told = torch.cat([heard.mean(1), heard.std(1)], -1)
-    return (told - told.mean(0)) / told.std(0).clamp_min(1e-6)
-
-
-def _crowd(alike: Tensor, middle: int, size: int, generator: torch.Generator) -> Tensor:
-    """`size` clips by chance from the twice as many that sound most like clip `middle`."""
-    import torch
-
-    near = (alike - alike[middle]).square().sum(-1).argsort()[: 2 * size]
-    return near[torch.randperm(len(near), generator=generator)[:size]]
 
 
 def _some_worn(clips: Tensor, data: Pool, every: int, draw: Draw) -> Tensor:
