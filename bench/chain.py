@@ -43,14 +43,13 @@ def misled(x: Experiment, way: str, store: Store) -> Path:
 
 def reference(x: Experiment, store: Store) -> Path:
     """The scores of the true sound through the backbone's VAE and vocoder: the ceiling of what any control can reach."""
-    return scored(x, store(artefacts.reconstruct, x.backbone, x.split, decoded(x.data, store)), store, whole=True)
+    return scored(x, store(artefacts.reconstruct, x.backbone, x.split, decoded(x.data, store)), store)
 
 
-def scored(x: Experiment, sound: Path, store: Store, *, whole: bool = False) -> Path:
+def scored(x: Experiment, sound: Path, store: Store) -> Path:
     """The scores of a folder of sounds against the real ones, both heard by the same judges: the real ones once for all systems.
 
     Judges of timing hear clips whose length is not the real one's again, cut or padded to it (metrics.md, section 0).
-    whole: every clip has a sound, also where hints come from the video and clips without a picture are left out.
     """
     clips = decoded(x.data, store)
     heard = tuple(store(artefacts.judge, judge, sound, x.split) for judge in x.judges)
@@ -59,8 +58,7 @@ def scored(x: Experiment, sound: Path, store: Store, *, whole: bool = False) -> 
     for judge in (j for j in x.judges if j.trims):
         heard += (store(artefacts.judge, judge, sound, None, pairs, "made"),)
         real += (store(artefacts.judge, judge, clips, None, pairs, "real"),)
-    excused = (None, sound) if (x.watches or x.heads) and not whole else ()
-    return store(artefacts.score, heard, real, clips, pairs, *excused)
+    return store(artefacts.score, heard, real, clips, pairs)
 
 
 def controlnet(x: Experiment, taught: Path, store: Store) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ class Listened:
     arrays: Mapping[str, Ragged]
     classes: tuple[str, ...] = ()
     trimmed: Mapping[str, Ragged] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()  # clips of which there is no sound for a reason that was told
 
     @property
     def ids(self) -> list[str]:
@@ -46,5 +47,7 @@ def open_all(folders: Iterable[Path]) -> dict[str, Listened]:
         elif told["judge"] in found:
             raise Failed(f"two folders of what {told['judge']} heard on one side: {folder.name} is the second")
         else:
-            found[told["judge"]] = Listened(told["judge"], arrays, tuple(told["classes"]))
-    return {name: Listened(name, side.arrays, side.classes, trimmed.get(name, {})) for name, side in found.items()}
+            found[told["judge"]] = Listened(
+                told["judge"], arrays, tuple(told["classes"]), left_out=frozenset(told.get("left_out", ()))
+            )
+    return {name: replace(side, trimmed=trimmed.get(name, {})) for name, side in found.items()}

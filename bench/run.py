@@ -33,6 +33,10 @@ class Row:
     def scores(self, store: Store) -> Path:
         return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
 
+    def measured(self, store: Store) -> list[Path]:
+        """What its record holds besides the scores: the cost of a control's signal."""
+        return [chain.cost(self.x, store)] if self.x.controls and not self.reference else []
+
 
 def rows_of(xs: list[Experiment]) -> list[Row]:
     """Floor, the controls asked for (by true hints, and by predicted ones where there is something to predict), and ceilings."""
@@ -44,7 +48,7 @@ def rows_of(xs: list[Experiment]) -> list[Row]:
         if name in ("none", "oracle"):
             continue
         if one.watches:  # what is made of the video is as true as it is predicted
-            rows.append(Row(name, one))
+            rows.append(Row(name, replace(one, predicted="none")))
             continue
         rows.append(Row(f"{name}, true hints", replace(one, predicted="none")))
         if one.heads:
@@ -135,7 +139,7 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
     import pandas as pd
 
     began, first, before = time.perf_counter(), len(store.asked), len(store.made)
-    measured = [chain.cost(row.x, store)] if row.x.controls and not row.reference else []
+    measured = row.measured(store)  # before the scores: of several artefacts of a stage the last is the record's
     scores = row.scores(store)
     films = store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
     for wanted in (scores, films, *measured):

@@ -91,7 +91,10 @@ def draw(
     axes[-1].imshow(hint, **across, **({"vmin": 0, "vmax": 1} if _is_mask(control) or control.source == "video" else limits))
     for axis, title in zip((axes[0], axes[-1]), titles):
         axis.set_title(title, loc="left", fontsize=10)
-        frequency_axis(axis, scale, scale.bins)
+        if axis is axes[-1] and control.source == "video":
+            axis.set_yticks([])
+        else:
+            frequency_axis(axis, scale, scale.bins)
     for axis, panel in zip(axes[1:-1], parts):
         panel(axis)
     for axis in axes:
@@ -125,7 +128,7 @@ def _of_hint(control: Control, hint, image, scale: MelScale) -> str:
     if _is_mask(control):
         return title + " (a mask: 1 where something begins)"
     if control.source == "video":
-        return title + " (made of the video: no mel)"
+        return title + " (made of the video, no mel: black is 0, white 1)"
     away = float(np.abs(hint - image).mean())
     decibels = away * 20 / log(10) * (scale.log_ceiling - scale.log_floor)
     return f"{title}; on average {away:.3f} ({decibels:.1f} dB) from the true mel"

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,13 @@ def test_wrong_looks_are_clips_that_have_a_picture(done, x):
     results, _ = done
     store = Store(results / "cache", Context(quiet=True, workers=1, threads=1), deferred=True)
     assert [s.name for s in respond(x, store).systems] == ["true", "shuffled", "shifted", "zeroed"]
+
+
+def test_a_predicted_signal_too_leaves_out_what_has_no_picture(x, done):
+    results, _ = done
+    store = Store(results / "cache", Context(quiet=True, workers=1, threads=1), deferred=True)
+    scores = store.need(chain.scores(replace(x, control=load("onset")(), motion=x.looks), store))
+    assert json.loads((scores / "scores.json").read_text())["onset_acc.condfoley"]["n"] == 4
 
 
 def test_a_set_of_fewer_clips_is_not_compared(tmp_path):

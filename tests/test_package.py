@@ -49,5 +49,5 @@ def test_the_wheel_names_the_command_and_the_built_in_controls(wheel):
     (path,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
     text = wheel.read(path).decode()
     assert "bench = bench.cli:main" in text
-    for name in ("melqcd", "onset", "energy", "lowres", "none", "oracle"):
+    for name in ("melqcd", "onset", "energy", "lowres", "clip", "none", "oracle"):
         assert f"\n{name} = controls." in text

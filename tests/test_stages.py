@@ -41,6 +41,9 @@ def products(root: Path) -> dict[str, dict]:
         folder = store(artefacts.signals, component("control", name), scale, 4, clips)
         arrays = json.loads((folder / "signal.json").read_text())["arrays"]
         found[f"signals {name}"] = {a: np.abs(Ragged(folder, a).rows.astype(np.float64)).mean() for a in arrays}
+        if name in ("melqcd", "onset"):
+            told = json.loads((store(artefacts.cost, component("control", name), folder, clips) / "cost.json").read_text())
+            found[f"cost {name}"] = {"entropy": told["entropy_per_slot"], "slots": told["slots"]}
     kinds: tuple[Kind, ...] = ("noise", "late", "swapped")
     for kind in kinds:
         sound = store(artefacts.degrade, kind, "test", clips)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +37,15 @@ def judge(
     for name in judge.provides:
         if list(Ragged(out, name)) != list(view.ids):
             raise Failed(f"the judge {judge.name} did not give {name} for every clip")
-    write_json(out / "heard.json", {**describe(judge), "clips": len(view.ids), "trimmed": pairs is not None})
+    told = {**describe(judge), "clips": len(view.ids), "trimmed": pairs is not None}
+    left_out = _left_out(sounds)
+    write_json(out / "heard.json", told | ({"left_out": left_out} if left_out else {}))
+
+
+def _left_out(sounds: Path | Outside) -> list[str]:
+    """Ids of the clips for which the stage `sound` says that it had no hint to make a sound from."""
+    skipped = None if isinstance(sounds, Outside) else sounds / "skipped.json"
+    return json.loads(skipped.read_text())["no hint"] if skipped and skipped.exists() else []
 
 
 def _open(sounds: Path | Outside) -> Sounds:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -101,23 +100,21 @@ def score(
     labels: Mapping[str, str] | Path | None = None,
     pairs: Path | None = None,
     metrics: Sequence[str] | None = None,
-    sound: Path | None = None,
 ) -> None:
     """Write rows.csv (clip, sample, metric, value, status), scores.json ({metric id: aggregate or why there is none}) and
     without.json (set metrics with each block of clips left out).
 
     heard, real: folders of the stage `judge`, one per judge and side, and those of clips heard at another length. labels: {clip: label},
     or an artefact whose clips have them. metrics: ids of the registry that are wanted, "{judge}" unfilled; None: all.
-    sound: the artefact of the generated sounds, where its skipped.json may excuse real clips that have none.
-    Raises Failed naming a clip whose arrays no metric can take, that has no generated sound, or whose lengths differ without `pairs`.
+    Raises Failed naming a clip whose arrays no metric can take, that has no generated sound though it had a hint, or whose lengths
+    differ without `pairs`.
     """
     from bench.aggregate import aggregate
     from bench.listened import open_all
 
     made_side, real_side = open_all(heard), open_all(real)
     rows = read_pairs(pairs) if pairs else list(paired(made_side, real_side))
-    excused = json.loads((sound / "skipped.json").read_text())["no hint"] if sound else []
-    left = set(next(iter(real_side.values())).ids) - {r.clip for r in rows} - set(excused)
+    left = set(next(iter(real_side.values())).ids) - {r.clip for r in rows} - next(iter(made_side.values())).left_out
     if left:
         raise Failed(f"{len(left)} real clips have no generated sound, the first is {min(left)!r}")
     changed = [r for r in rows if r.keep_real is not None or r.keep_made is not None]
