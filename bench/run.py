@@ -38,6 +38,11 @@ class Row:
         return [chain.cost(self.x, store)] if self.x.controls and not self.reference else []
 
 
+def at_hand(measured: list[Path], store: Store) -> list[Path]:
+    """Those of `Row.measured` whose inputs are there: nobody renders a training set to count its codes."""
+    return [path for path in measured if store.lacking(path) in ([], [path.name])]
+
+
 def rows_of(xs: list[Experiment]) -> list[Row]:
     """Floor, the controls asked for (by true hints, and by predicted ones where there is something to predict), and ceilings."""
     x = xs[0]
@@ -142,7 +147,9 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
     measured = row.measured(store)  # before the scores: of several artefacts of a stage the last is the record's
     scores = row.scores(store)
     films = store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
-    for wanted in (scores, films, *measured):
+    for wanted in (scores, films):
+        store.need(wanted)
+    for wanted in at_hand(measured, store):
         store.need(wanted)
     asked = {a.stage: store.find(a.key) for a in store.asked[first:]}
     asked = {stage: path for stage, path in asked.items() if path.exists()}

@@ -53,7 +53,7 @@ def plan(args) -> None:
         composed = [compose(*line, site=False) for line in expand([*site_words(), *words])]
         machine, rows = composed[0][1], rows_of([x for x, _ in composed])
     store = open_store(machine, dry=True)
-    wanted = [path for row in rows for path in (row.scores(store), *row.measured(store))]
+    wanted = [row.scores(store) for row in rows]
     print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))
 
 
