@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,7 @@ class Codec:
     """EnCodec's parts, as far as a control signal needs them; no gradients."""
 
     def __init__(self, model: EncodecModel):
-        self.model = model.eval().requires_grad_(False)
+        self.model: Any = model.eval().requires_grad_(False)  # transformers' types do not tell its buffers from its modules
         self.rate, self.hop = model.config.sampling_rate, model.config.hop_length
 
     def encode(self, wave: Tensor, books: int) -> Tensor:
@@ -78,7 +78,7 @@ class Codec:
             end = (frames + -(-MARGIN // self.hop)) * self.hop
             residual = self.model.encoder(pad(wave, (0, end - wave.shape[-1]))[:, None])[..., :frames]
             codes = []
-            for layer in self.model.quantizer.layers[:books]:  # type: ignore[index]
+            for layer in self.model.quantizer.layers[:books]:
                 codes.append(layer.encode(residual))
                 residual = residual - layer.decode(codes[-1])
             return torch.stack(codes, 1)
@@ -101,7 +101,7 @@ class Codec:
         """Mean and deviation [D] of the sum of one vector of each of the first `books`, every code as likely and independent."""
         import torch
 
-        tables = torch.stack([layer.codebook.embed for layer in self.model.quantizer.layers[:books]])  # type: ignore[index,union-attr]
+        tables = torch.stack([layer.codebook.embed for layer in self.model.quantizer.layers[:books]])
         return tables.mean(1).sum(0), tables.var(1, correction=0).sum(0).sqrt()
 
 
@@ -118,10 +118,10 @@ def load_codec(path: Path) -> Codec:
         known = [path / name for name in ("model.safetensors", "pytorch_model.bin")]
         file = next((p for p in known if p.is_file()), known[0])
     state = renamed(read_weights(file))
-    model = _empty(_config(path))
+    model: Any = _empty(_config(path))
     load_weights(model, {name: tensor.float() for name, tensor in state.items()}, file)
     for k, layer in enumerate(model.quantizer.layers):
-        if not bool(layer.codebook.inited.all()):  # type: ignore[union-attr,operator]
+        if not bool(layer.codebook.inited.all()):
             raise ValueError(f"{file}: codebook {k} was never trained (inited is 0)")
     return Codec(model)
 

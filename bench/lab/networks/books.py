@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import embedding, one_hot
 
-if TYPE_CHECKING:
-    from transformers import EncodecModel
+Model = Any  # an EncodecModel, whose types do not tell a codebook's buffers from modules
 
 DECAY = 0.98  # of a code's running count and sum, per step
 DEAD = 0.02  # hits a step below which a code is taken up anew from the batch: 1024 codes share 320 frames
 
 
-def quantised(codec: EncodecModel, z: Tensor, books: Tensor, *, learn: bool) -> tuple[Tensor, Tensor]:
+def quantised(codec: Model, z: Tensor, books: Tensor, *, learn: bool) -> tuple[Tensor, Tensor]:
     """`z` as its first codes' sum, gradients passed straight through, and each clip's commitment: [B, D, T] and [B].
 
     z: [B, D, T]. books: [B], how many of the codebooks each clip uses (dropout over books). learn: also move the codes.
@@ -38,7 +37,7 @@ def quantised(codec: EncodecModel, z: Tensor, books: Tensor, *, learn: bool) -> 
 
 
 @torch.no_grad()
-def move(book: nn.Module, points: Tensor, code: Tensor) -> None:
+def move(book: Model, points: Tensor, code: Tensor) -> None:
     """Codes follow the running mean of the points [n, D] that chose them; codes that nobody chooses become points of this batch."""
     hits = one_hot(code, len(book.embed)).to(points.dtype)
     book.cluster_size.lerp_(hits.sum(0), 1 - DECAY)
@@ -52,7 +51,7 @@ def move(book: nn.Module, points: Tensor, code: Tensor) -> None:
 
 
 @torch.no_grad()
-def begin(codec: EncodecModel, points: Tensor, per_step: int, seed: int) -> None:
+def begin(codec: Model, points: Tensor, per_step: int, seed: int) -> None:
     """Start every codebook at the k-means centres of what the books before it leave of `points` [n, D].
 
     per_step: frames that a step of training sees, which sets the scale of the running counts.
@@ -73,14 +72,13 @@ def begin(codec: EncodecModel, points: Tensor, per_step: int, seed: int) -> None
 def kmeans(points: Tensor, size: int, generator: torch.Generator, rounds: int = 8) -> tuple[Tensor, Tensor]:
     """`size` centres [size, D] of `points` [n, D] and the nearest one of each [n]; empty centres are drawn anew from the points."""
     centres = points[torch.randint(len(points), (size,), generator=generator)]
-    for last in range(rounds):
-        code = nearest(points, centres)
-        if last == rounds - 1:
-            break
+    code = nearest(points, centres)
+    for _ in range(rounds):
         counts = torch.bincount(code, minlength=size)
         centres = torch.zeros_like(centres).index_add_(0, code, points) / counts.clamp(min=1)[:, None]
         empty = (counts == 0).nonzero()[:, 0]
         centres[empty] = points[torch.randint(len(points), (len(empty),), generator=generator)]
+        code = nearest(points, centres)
     return centres, code
 
 
