@@ -1,13 +1,49 @@
-"""The lab's codec: codebooks that learn."""
+"""The lab's codec: codebooks that learn and a stage that can be interrupted."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 
+from bench.context import Context
+from bench.data.lab import Lab
+from bench.errors import Stopped
 from bench.lab.networks.books import begin, kmeans, move, quantised
-from bench.lab.networks.codec import Codec
+from bench.lab.networks.codec import Codec, codec, even
+from bench.lab.pools import Pool, pool
+from melqcd.codec import CodecSize, load_codec
+from melqcd.mel import Lab as Scale
 from melqcd.settings import Training
 
 LITTLE = Codec(filters=2, width=8, codes=16, frames=12, free=0.5, training=Training(steps=4, batch=4, lr=1e-3))
+
+
+class Once(Context):
+    """Asked to stop after so many steps."""
+
+    def __init__(self, after: int):
+        super().__init__(quiet=True, workers=1)
+        self.after = after
+
+    def track(self, items, label, *, total=None, start=0):
+        for n, item in enumerate(items):
+            if n == self.after:
+                self.stop()
+            yield item
+
+
+def made(stage, folder, *parts, ctx=None):
+    out, part = folder / "out", folder / "part"
+    for place in (out, part):
+        place.mkdir(parents=True, exist_ok=True)
+    stage(out, part, ctx or Context(quiet=True, workers=1), *parts)
+    return out
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return made(pool, tmp_path_factory.mktemp("pool"), Lab(pool="backbone", train=15, test=15), Scale(), 0)
 
 
 @pytest.fixture
@@ -46,3 +82,30 @@ def test_gradients_pass_the_codes_and_books_can_be_left_out(model):
     torch.testing.assert_close(found[0], model.quantizer.decode(codes[:1, :1])[0])
     torch.testing.assert_close(found[1], model.quantizer.decode(codes[:, 1:])[0])
     assert commitment.shape == (2,)
+
+
+@torch.no_grad()
+def test_the_encoder_tells_sounds_apart_before_it_is_trained(model, data):
+    wave = torch.from_numpy(np.array(Pool(data).wave[:8, :3840], np.float32) / 32767)[:, None]
+    before = model.encoder(wave).std(0).mean()
+    even(model, wave)
+    after = model.encoder(wave).std(0).mean()
+    assert after > 100 * before
+    assert float(model.decoder(model.encoder(wave)).std() / wave.std()) == pytest.approx(1, abs=0.01)
+
+
+def test_an_interrupted_codec_is_the_one_that_nobody_disturbed(data, tmp_path):
+    whole = made(codec, tmp_path / "whole", LITTLE, data)
+    with pytest.raises(Stopped):
+        made(codec, tmp_path / "cut", LITTLE, data, ctx=Once(2))
+    again = made(codec, tmp_path / "cut", LITTLE, data)
+    one, other = (load_codec(folder).model.state_dict() for folder in (whole, again))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    card = json.loads((whole / "card.json").read_text())
+    assert card["steps"] == 4
+    assert [name for name in card["quality"] if name.startswith("mel error through")] == [
+        "mel error through 1 book, nats",
+        "mel error through 2 books, nats",
+        "mel error through 4 books, nats",
+    ]
+    assert CodecSize.at(whole) == CodecSize(codes=16, books=4)
