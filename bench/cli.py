@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("words", nargs="*", help=WORDS)
     sub = verb("check", _check, "the contract suite on a control, then whether its sound follows its hints")
     sub.add_argument("--contract", action="store_true", help="the contract suite alone: trains and generates nothing")
+    sub = verbs.add_parser("new", help="write a plugin: `bench new control NAME`")
+    new = sub.add_subparsers(dest="what", required=True, metavar="WHAT")
+    sub = new.add_parser("control", help="a control signal as a distribution of its own: module, test and pyproject.toml")
+    sub.set_defaults(do=_new_control)
+    sub.add_argument("name", metavar="NAME", help="a lower-case word: what control=NAME will choose")
+    sub.add_argument("--to", type=Path, metavar="DIR", help="folder of the files; default: NAME-control here")
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
@@ -253,6 +259,14 @@ def _responds(x, machine) -> bool:
     for way in response.deaf():
         print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
     return not response.deaf()
+
+
+def _new_control(args) -> None:
+    from bench.scaffold import new_control
+
+    written = new_control(args.name, args.to)
+    print("\n".join(map(str, written)))
+    print(f"next: pip install -e {written[0].parent} && bench check --contract control={args.name}")
 
 
 def _list(_args) -> None:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.errors import Failed
 from bench.ragged import Ragged
+from controls import registry
 from controls.base import Control
+from controls.fit import picture_fits
 from melqcd.mel import MelScale
 
 if TYPE_CHECKING:
@@ -31,7 +34,10 @@ class Hints:
         return all(id in s for s in self.signals.values())
 
     def draw(self, ids: Sequence[str], firsts: Sequence[int], *, frames: int) -> Tensor:
-        """[B, bins, frames] in [0, 1] of the windows that begin at `firsts` (multiples of the step)."""
+        """[B, bins, frames] in [0, 1] of the windows that begin at `firsts` (multiples of the step).
+
+        Raises Failed, naming the control and its distribution, if what it renders is no such picture.
+        """
         import torch
 
         slots = frames // self.step
@@ -43,5 +49,9 @@ class Hints:
                 part = np.array(stored[id][first // self.step : first // self.step + slots])
                 signal[name][row, :, : len(part)] = torch.from_numpy(part).T
                 valid[row, : len(part)] = True
-        hint = self.control.render(signal, replace(self.scale, frames=frames))
+        scale = replace(self.scale, frames=frames)
+        hint = self.control.render(signal, scale)
+        fits, detail = picture_fits(hint, scale, len(ids))
+        if not fits:
+            raise Failed(f"{registry.told(self.control)}: {detail} (clips {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
         return hint * valid.repeat_interleave(self.step, -1)[:, None, :frames]

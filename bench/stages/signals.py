@@ -9,9 +9,12 @@ import numpy as np
 
 from bench.clipset import Clips
 from bench.context import Context
+from bench.errors import Failed
 from bench.ragged import Ragged, RaggedWriter
 from bench.store import write_json
+from controls import registry
 from controls.base import Batch, Control
+from controls.fit import signal_fits
 from melqcd.mel import MelScale
 
 SECONDS_AT_ONCE = 320.0  # of sound in one batch: 32 clips of 10 s, about 1.5 GB at 256 bins
@@ -21,6 +24,7 @@ def signals(out: Path, part: Path, ctx: Context, control: Control, scale: MelSca
     """Write one ragged array per head (and per array that the control carries), in the order of the clips.
 
     A clip of f mel frames has ceil(f / step) slots. Clips of like length go together, so that little is computed on padding.
+    Raises Failed, naming the control and its distribution, if its arrays are not of that form or hold values no head allows.
     """
     torch = ctx.torch()
     known = Clips(clips)
@@ -31,7 +35,11 @@ def signals(out: Path, part: Path, ctx: Context, control: Control, scale: MelSca
             wave, lengths = known.batch(ids)
             batch = Batch.of(wave.to(ctx.device), scale, samples=lengths.to(ctx.device), step=step)
             slots = batch.valid.sum(-1).tolist()
-            for name, values in control.extract(batch).items():
+            signal = control.extract(batch)
+            fits, detail = signal_fits(control, signal, len(ids), batch.slots)
+            if not fits:
+                raise Failed(f"{registry.told(control)}: {detail} (clips {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
+            for name, values in signal.items():
                 if name not in drafts:
                     kind = ("int32" if heads[name].kind == "class" else "float32") if name in heads else "float16"
                     drafts[name] = _Reordered(part, name, kind, values.shape[1])
