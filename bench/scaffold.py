@@ -46,6 +46,7 @@ class $cls(Control):
 
     def extract(self, batch: Batch) -> dict[str, Tensor]:
         import torch
+
         from melqcd.mel import to_image
 
         image = to_image(batch.mel[..., :: batch.step], batch.scale)  # [B, bins, slots], row 0 the highest band
@@ -57,6 +58,7 @@ class $cls(Control):
     def render(self, signal, scale) -> Tensor:
         """[B, bins, frames] in [0, 1]; a prediction may be any number, so both are clamped."""
         import torch
+
         from melqcd.resample import fill
 
         centroid, energy = (fill(signal[name].clamp(0, 1), scale.bins, scale.frames) for name in ("centroid", "energy"))
