@@ -39,7 +39,9 @@ def test_the_mel_of_a_real_sound_is_the_released_code_s(clip, shared):
     golden = np.load(shared / f"goldens/checkpoints/control_direct_{clip}.npz")["mel"]
     mel = log_mel(wave, MelScale()).numpy()
     assert mel.shape == (256, 1000)
-    np.testing.assert_allclose(mel, golden[:, :1000], atol=1e-3)
+    # of amplitudes: a thousandth, or what float32 transforms of another CPU leave near the floor. There the golden is 0.0027 nat from
+    # the formula in float64, and ours 0.0031 on the CPU where a bound of 0.001 nat failed
+    np.testing.assert_allclose(np.exp(mel), np.exp(golden[:, :1000]), rtol=1e-3, atol=2e-7)
 
 
 @pytest.mark.parametrize("scale", [MelScale(), Auffusion(), Lab(), Lab(window=400, hop=100, peak=0.5, low_hz=50, high_hz=4000)])

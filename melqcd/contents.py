@@ -1,0 +1,35 @@
+"""What a folder or file of weights is, by content: paths name nothing, bytes do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+
+def content(path: Path) -> str:
+    """Sixteen hex digits of all bytes at `path` (a file, or every file below a folder but cards and made.json)."""
+    if path.is_file():
+        return _sha(path)[:16]
+    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name not in ("card.json", "made.json"))
+    told = "".join(f"{p.relative_to(path)}\0{_sha(p)}\n" for p in files)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _sha(path: Path) -> str:
+    """sha256 of a file; large ones are remembered by path, size and time, as hashing gigabytes takes a minute."""
+    about = path.stat()
+    if about.st_size < 1 << 26:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    memory = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "melqcd-bench" / "sha256.json"
+    known = json.loads(memory.read_text()) if memory.exists() else {}
+    key = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
+    if key not in known:
+        with open(path, "rb") as file:
+            known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        draft = memory.with_name(f".{memory.name}.{os.getpid()}")
+        draft.write_text(json.dumps(known, indent=1) + "\n")
+        os.replace(draft, memory)
+    return known[key]
