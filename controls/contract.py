@@ -133,7 +133,9 @@ def telling(control: Control, scale: MelScale, looks: int) -> Outcome:
     late = control.render({name: array.roll(array.shape[-1] // 3, -1) for name, array in signal.items()}, scale)
     if len(hint) == 1 or not (hint[0] - hint[1]).abs().max() > SAME:
         return False, "beats and a chord have the same hint"
-    return bool((late[0] - hint[0]).abs().max() > SAME), "beats and the same beats a third later have the same hint"
+    if not (late[0] - hint[0]).abs().max() > SAME:
+        return False, "beats and the same beats a third later have the same hint"
+    return True, ""
 
 
 def decoding(control: Control, scale: MelScale, looks: int) -> Outcome:

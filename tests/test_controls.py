@@ -261,6 +261,11 @@ class Thawed(Control):
         return torch.zeros(1, scale.bins, scale.frames)
 
 
+def test_a_rule_that_holds_tells_of_no_fault():
+    told = {name: detail for name, ok, detail in check(Loudness()) if ok and detail}
+    assert list(told.values()) == ["1 codes (0.00 bits) and 1 reals per slot"]
+
+
 def test_a_control_in_twenty_lines_holds_to_the_contract():
     assert not [rule for rule, ok, _ in check(Loudness()) if not ok]
 
