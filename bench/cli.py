@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bench.errors import Failed, Refused, Stopped
 
-FEW = ("learn=lab", "data.test=40", "data.train=0")  # few clips to generate, taught by the whole lab
 WORDS = "settings as NAME=VALUE, for example control=melqcd control.bound=2 (see `bench list`)"
 
 
@@ -81,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     sub = lab.add_parser("check", help="measure the lab's networks on the benchmark's clips")
     sub.set_defaults(do=_lab_check)
     sub.add_argument("words", nargs="*", help=WORDS)
-    sub = verb("check", _check, "the contract suite on a control, then whether its sound follows its hints")
+    sub = verb(
+        "check",
+        _check,
+        "the contract suite on controls (`control=a,b`: one after the other), then whether their sound follows their hints",
+    )
     sub.add_argument("--contract", action="store_true", help="the contract suite alone: trains and generates nothing")
     new = verbs.add_parser("new", help="begin something of your own: `bench new control NAME`")
     sub = new.add_subparsers(dest="what", required=True, metavar="WHAT").add_parser("control", help="a control signal")
@@ -234,34 +237,10 @@ def _lab_check(args) -> None:
 
 
 def _check(args) -> None:
-    from controls.contract import check
+    from bench.checking import check_all
 
-    chosen = any(w.partition("=")[0].partition(".")[0] in ("data", "learn") for w in args.words)
-    x, machine = _compose([*([] if chosen else FEW), *args.words])
-    found = check(x.control)
-    width = max(len(name) for name, _, _ in found)
-    for name, ok, detail in found:
-        print(f"{'ok  ' if ok else 'FAIL'}  {name:{width}}  {detail}".rstrip())
-    fine = all(ok for _, ok, _ in found)
-    if fine and not args.contract and x.controls:
-        fine = _responds(x, machine, args.words)
-    if not fine:
+    if not check_all(args.words, contract=args.contract):
         sys.exit(1)
-
-
-def _responds(x, machine, words) -> bool:
-    """Print what wrong hints do to the sound; False if it does not follow them."""
-    from bench.response import SHIFT_S, record, respond, told
-
-    store = open_store(machine, deferred=True)
-    with store.ctx.signals():
-        response = respond(x, store)
-    print(f"\nControl response, the same noise under other hints (shifted: {SHIFT_S} s late); p against true hints")
-    print("\n".join(told(response)))
-    print(f"Record: {record(x, response, words).write(Path(machine.results))}")
-    for way in response.deaf():
-        print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
-    return not response.deaf()
 
 
 def _new_control(args) -> None:

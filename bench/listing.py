@@ -27,7 +27,7 @@ def _entry(group: Group, name: str) -> list[str]:
     try:
         cls = group.find(name)
     except Refused as error:
-        return [f"  {name}{origin}: {error}"]
+        return [f"  {name}{origin}: {' '.join(str(error).split())}"]
     default = group.default if isinstance(group.default, tuple) else (group.default,)
     about = (inspect.getdoc(cls) or "").partition("\n")[0]
     lines = [f"  {name}{' (default)' if name in default else ''}: {about}{origin}"]

@@ -10,6 +10,9 @@ from string import Template
 from bench.errors import Refused
 from controls import registry
 
+LONGEST = 30  # letters of a name: what is written stays within the length of a line
+VALUES = {"true", "false", "null", "inf", "nan"}  # the command line reads these as values
+
 PYPROJECT = Template("""\
 [build-system]
 requires = ["hatchling"]
@@ -39,8 +42,6 @@ from typing import TYPE_CHECKING
 
 from controls import Batch, Control
 from melqcd.heads import Head
-from melqcd.mel import to_image
-from melqcd.resample import fill
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +67,9 @@ class $cls(Control):
         return {"centre": Head("scalar"), "level": Head("scalar")}
 
     def extract(self, batch: Batch) -> Signal:
-        import torch
+        import torch  # here, not above: `bench list` reads this file without torch
+
+        from melqcd.mel import to_image
 
         image = to_image(batch.mel, batch.scale)[..., :: batch.step]  # [B, bins, slots], row 0 the HIGHEST band
         place = torch.linspace(1, 0, image.shape[-2], device=image.device)[:, None]
@@ -75,6 +78,8 @@ class $cls(Control):
 
     def render(self, signal: Signal, scale: MelScale) -> Tensor:
         import torch
+
+        from melqcd.resample import fill
 
         place = torch.linspace(1, 0, scale.bins, device=signal["centre"].device)[:, None]
         lit = torch.exp(-0.5 * ((place - signal["centre"]) / self.width).square())
@@ -108,15 +113,20 @@ def test_a_higher_sound_has_a_higher_centre():
 def scaffold(name: str, to: Path | None = None) -> list[Path]:
     """Write the distribution of a control called `name` to the folder `to` (melqcd-bench-NAME where it is left out); the files written.
 
-    Raises Refused for a name that cannot be one or is taken, and where a file is in the way.
+    Raises Refused, before anything is written, for a name that cannot be one or is taken, and where a file is in the way.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise Refused(f"a control's name is lower-case letters, digits and _, beginning with a letter, got {name!r}")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > LONGEST or name in VALUES or keyword.iskeyword(name):
+        raise Refused(
+            f"a control's name is at most {LONGEST} lower-case letters, digits and single _ between them, beginning with a letter, "
+            f"and no word of Python or of the command line, got {name!r}; for example spectral_centre"
+        )
     if name in registry.names():
         raise Refused(f"there is a control {name!r} already, from {registry.origin(name)}; choose another name")
-    cls = "".join(part.capitalize() for part in name.split("_"))
+    cls = "".join(part.capitalize() for part in name.split("_")) + "Control"  # else `batch` or `head` would hide what is imported
     words = {"name": name, "dashed": name.replace("_", "-"), "cls": cls}
     folder = to or Path(f"melqcd-bench-{words['dashed']}")
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder} is a file; choose a folder with --to")
     texts = {
         folder / "pyproject.toml": PYPROJECT,
         folder / f"{name}_control.py": MODULE,

@@ -7,14 +7,12 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from controls.base import Batch, Control
+from controls.fit import Outcome, picture_fits, values_fit
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from controls.base import Signal
     from melqcd.mel import MelScale
 
-Outcome = tuple[bool, str]
 SAME = 1e-3  # of scalars and pictures between a batch and its clips: what float32 transforms of other sizes leave
 FLIPS = 0.01  # share of codes that may differ there: values on the edge between two levels
 
@@ -99,39 +97,44 @@ def slots(control: Control, scale: MelScale, looks: int) -> Outcome:
 
 def ranges(control: Control, scale: MelScale, looks: int) -> Outcome:
     """codes are integers inside their head, yes/no values 0 or 1, scalars finite floats"""
-    signal = control.extract(sounds(scale, looks=looks))
-    for name, head in control.heads().items():
-        array = signal[name]
-        if head.kind == "class" and (array.is_floating_point() or array.min() < 0 or array.max() >= head.size):
-            return (
-                False,
-                f"{name} must hold integers in 0 ... {head.size - 1}, got {array.dtype} in {array.min()} ... {array.max()}",
-            )
-        if head.kind == "binary" and not ((array == 0) | (array == 1)).all():
-            return False, f"{name} must hold 0 and 1, got {array.unique()[:5].tolist()}"
-        if head.kind == "scalar" and not (array.is_floating_point() and array.isfinite().all()):
-            return False, f"{name} must hold finite floats, got {array.dtype}"
-    return True, ""
+    return values_fit(control, control.extract(sounds(scale, looks=looks)))
 
 
 def hints(control: Control, scale: MelScale, looks: int) -> Outcome:
     """the hint is a finite picture [clips, bins, frames] in [0, 1], at both rates of slots"""
     for step in (4, 1):
         batch = sounds(scale, step=step, looks=looks)
-        ok, detail = picture(control.render(control.extract(batch), scale), scale, len(batch.wave))
+        ok, detail = picture_fits(control.render(control.extract(batch), scale), scale, len(batch.wave))
         if not ok:
             return ok, f"{detail} (step {step})"
     return True, ""
 
 
-def picture(hint: Tensor, scale: MelScale, clips: int) -> Outcome:
-    """Whether `hint` is what the ControlNet takes; one picture may serve all clips."""
-    if tuple(hint.shape[1:]) != (scale.bins, scale.frames) or hint.shape[0] not in (1, clips):
-        return False, f"the hint is {list(hint.shape)}, expected {[clips, scale.bins, scale.frames]}"
-    if not hint.is_floating_point() or not hint.isfinite().all():
-        return False, f"the hint must hold finite floats, got {hint.dtype}"
-    if hint.min() < 0 or hint.max() > 1:
-        return False, f"the hint must lie in [0, 1] (0: log floor, 1: ceiling), got {hint.min():.3f} ... {hint.max():.3f}"
+def own_hints(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """a clip's hint is its own: it does not depend on the other clips of the batch"""
+    signal = control.extract(sounds(scale, looks=looks))
+    together = control.render(signal, scale)
+    if len(together) == 1:  # one picture for all
+        return True, ""
+    for row, hint in enumerate(together):
+        alone = control.render({name: array[row : row + 1] for name, array in signal.items()}, scale)[0]
+        worst = (alone - hint).abs().max().item()
+        if not worst <= SAME:
+            return False, f"the hint of clip {row} differs by {worst:.2g} when it is drawn by itself"
+    return True, ""
+
+
+def telling(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """other signals are other hints: of two sounds, and of one sound shifted in time"""
+    if not control.heads() and not control.carries:
+        return True, "it shows nothing"
+    signal = control.extract(sounds(scale, looks=looks))
+    hint = control.render(signal, scale)
+    late = control.render({name: array.roll(array.shape[-1] // 3, -1) for name, array in signal.items()}, scale)
+    if len(hint) == 1 or not (hint[0] - hint[1]).abs().max() > SAME:
+        return False, "beats and a chord have the same hint"
+    if not (late[0] - hint[0]).abs().max() > SAME:
+        return False, "beats and the same beats a third later have the same hint"
     return True, ""
 
 
@@ -151,7 +154,7 @@ def any_prediction(control: Control, scale: MelScale, looks: int) -> Outcome:
     generator = torch.Generator().manual_seed(2)
     wild = {name: torch.randn(o.shape, generator=generator) * 5 for name, o in outputs(control, signal).items()}
     carried = {name: signal[name] for name in control.carries}
-    return picture(control.render({**control.decode(wild), **carried}, scale), scale, len(sounds(scale).wave))
+    return picture_fits(control.render({**control.decode(wild), **carried}, scale), scale, len(sounds(scale).wave))
 
 
 def one_by_one(control: Control, scale: MelScale, looks: int) -> Outcome:
@@ -176,7 +179,7 @@ def silence(control: Control, scale: MelScale, looks: int) -> Outcome:
 
     batch = Batch.of(torch.zeros(2, scale.samples), scale)
     batch = replace(batch, looks=torch.zeros(2, batch.slots, looks))
-    return picture(control.render(control.extract(batch), scale), scale, 2)
+    return picture_fits(control.render(control.extract(batch), scale), scale, 2)
 
 
 def short(control: Control, scale: MelScale, looks: int) -> Outcome:
@@ -212,5 +215,5 @@ def cost(control: Control, scale: MelScale, looks: int) -> Outcome:
 
 
 RULES: tuple[Callable[[Control, MelScale, int], Outcome], ...] = (
-    frozen, keys, slots, ranges, hints, decoding, any_prediction, one_by_one, silence, short, pure, cost,
+    frozen, keys, slots, ranges, hints, own_hints, telling, decoding, any_prediction, one_by_one, silence, short, pure, cost,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -36,7 +37,7 @@ def load(name: str) -> type[Control]:
     ((owner, entry),) = found.items()
     try:
         cls = entry.load()
-    except Exception as error:  # a plugin may fail in any way; it must be told apart from the harness
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way; it must be told apart from the harness
         raise ValueError(
             f"control {name!r} of {owner} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
         ) from error
@@ -64,6 +65,12 @@ def name_of(cls: type) -> str:
     return known.get(place, cls.__name__)
 
 
+def told(control: Control) -> str:
+    """`control 'onset' of melqcd-bench`: for messages about what a plugin did."""
+    name = name_of(type(control))
+    return f"control {name!r} of {origin(name)}" if name in names() else f"control {name!r}"
+
+
 def _claims(name: str) -> dict[str, EntryPoint]:
     """{distribution: entry point} of all that claim `name`."""
     return {(e.dist.name if e.dist else "an unknown distribution"): e for e in entry_points(group=GROUP, name=name)}
@@ -74,4 +81,6 @@ def _checked(name: str, cls: type, where: str) -> type[Control]:
         raise ValueError(f"control {name!r}: {where} is not a class derived from controls.Control")
     if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise ValueError(f"control {name!r}: {where} must be a frozen dataclass: its fields are its settings and part of a key")
+    if inspect.isabstract(cls):
+        raise ValueError(f"control {name!r}: {where} does not define {', '.join(sorted(cls.__abstractmethods__))}")
     return cls

@@ -233,6 +233,22 @@ class Half(Loudness):
         return {"loud": Head("binary")}
 
 
+class Deaf(Loudness):
+    def render(self, signal, scale):
+        return super().render(signal, scale) * 0
+
+
+class Timeless(Loudness):
+    def render(self, signal, scale):
+        return super().render({"loud": signal["loud"].mean(-1, keepdim=True).expand(signal["loud"].shape)}, scale)
+
+
+class BrightestOfTheBatch(Loudness):
+    def render(self, signal, scale):
+        hint = super().render(signal, scale)
+        return hint / hint.amax().clamp(min=1e-9)
+
+
 @dataclass
 class Thawed(Control):
     def heads(self):
@@ -243,6 +259,11 @@ class Thawed(Control):
 
     def render(self, signal, scale):
         return torch.zeros(1, scale.bins, scale.frames)
+
+
+def test_a_rule_that_holds_tells_of_no_fault():
+    told = {name: detail for name, ok, detail in check(Loudness()) if ok and detail}
+    assert list(told.values()) == ["1 codes (0.00 bits) and 1 reals per slot"]
 
 
 def test_a_control_in_twenty_lines_holds_to_the_contract():
@@ -261,6 +282,9 @@ def test_a_control_in_twenty_lines_holds_to_the_contract():
         (OverTheBatch, "one by one"),
         (Meddling, "leaves the batch as it was"),
         (Half, "decoding what a perfect predictor"),
+        (Deaf, "other signals are other hints"),
+        (Timeless, "other signals are other hints"),
+        (BrightestOfTheBatch, "a clip's hint is its own"),
         (Thawed, "frozen dataclass"),
     ],
 )
@@ -326,6 +350,17 @@ def test_two_distributions_that_claim_one_name_are_both_named(installed):
 def test_only_frozen_controls_are_registered(cls):
     with pytest.raises(ValueError, match="must be a frozen dataclass|not a class derived"):
         registry.add("wrong", cls)
+
+
+@dataclass(frozen=True)
+class Unfinished(Control):
+    def heads(self):
+        return {}
+
+
+def test_a_control_that_lacks_a_method_is_refused_by_its_name():
+    with pytest.raises(ValueError, match="Unfinished does not define extract, render"):
+        registry.add("unfinished", Unfinished)
 
 
 def test_a_class_can_be_added_for_this_session(monkeypatch):

@@ -12,9 +12,11 @@ import numpy as np
 from bench.clipset import Clips
 from bench.context import Context
 from bench.errors import Failed
+from bench.hints import told_whose
 from bench.ragged import Ragged, RaggedWriter
 from bench.store import write_json
 from controls.base import Batch, Control
+from controls.fit import signal_fits
 from melqcd.mel import MelScale
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def signals(
     A clip of f mel frames has ceil(f / step) slots. Clips of like length go together, so that little is computed on padding.
     looks: image embeddings at 25 a second, for a control that is made of the video: clips without a picture are then left out, and
     skipped.json names them.
+    Raises Failed, naming the control and its distribution, if it raises, or its arrays are not of that form or hold values no head allows.
     """
     torch = ctx.torch()
     known = Clips(clips)
@@ -50,7 +53,12 @@ def signals(
             if seen is not None:
                 batch = replace(batch, looks=at_slots([seen[id] for id in ids], batch).to(ctx.device))
             slots = batch.valid.sum(-1).tolist()
-            for name, values in control.extract(batch).items():
+            with told_whose(control, ids):
+                signal = control.extract(batch)
+                fits, detail = signal_fits(control, signal, len(ids), batch.slots)
+                if not fits:
+                    raise Failed(detail)
+            for name, values in signal.items():
                 if name not in drafts:
                     kind = ("int32" if heads[name].kind == "class" else "float32") if name in heads else "float16"
                     drafts[name] = _Reordered(part, name, kind, values.shape[1])
