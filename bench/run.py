@@ -165,14 +165,14 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
         words=words,
         experiment={"name": row.name} | told(row.x),
         scores=found,
-        facts=_facts(row, asked) | {"clips_hash": digest(sorted(set(rows["clip"])))},
+        facts=_facts(row, asked, results) | {"clips_hash": digest(sorted(set(rows["clip"])))},
         made=made,
     )
     record.write(results, rows, json.loads((scores / "without.json").read_text()))
     return record, scores
 
 
-def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
+def _facts(row: Row, asked: dict[str, Path], results: Path) -> dict[str, Any]:
     """What a table says beside the scores: cost of the signal, quality of the predictor, effect of the hint, where the sound is."""
     facts = cost.nominal(row.x.control, row.x.scale.rate_frames / row.x.step) | {"source": row.x.control.source}
     if "cost" in asked:
@@ -185,6 +185,7 @@ def _facts(row: Row, asked: dict[str, Path]) -> dict[str, Any]:
         facts["predictor"] = json.loads((asked["hints"] / "predictor.json").read_text()).get(row.x.split, {})
     if "controlnet" in asked:
         facts["controlnet"] = json.loads((asked["controlnet"] / "training.json").read_text()).get("validation")
-    facts["sound"] = str(asked.get("sound") or asked["reference"])
-    facts["films"] = str(asked["films"])
+    for kind, path in (("sound", asked.get("sound") or asked["reference"]), ("films", asked["films"])):
+        # a record is read on other machines too: below the results folder it is told from there
+        facts[kind] = str(path.relative_to(results) if path.is_relative_to(results) else path)
     return facts
