@@ -69,7 +69,7 @@ def record(x: Experiment, response: Response, words: list[str]) -> Record:
 
 
 def told(response: Response) -> Iterator[str]:
-    """The lines of `bench check`: a row for each kind of hint, then what did not move the sound."""
+    """The lines of `bench check`: a row for each kind of hint with p against true hints, then chance."""
     from bench.metrics import METRICS
 
     metrics = [METRICS[id] for id in SHOWN]

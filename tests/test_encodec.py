@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.identity import digest
+from bench.lab.networks.codec import even
 from controls.base import Batch
 from controls.contract import check, sounds
 from controls.encodec import EnCodec
@@ -27,6 +28,7 @@ def small(tmp_path_factory):
     model = EncodecModel(EncodecConfig(target_bandwidths=[0.75, 1.5, 3.0], **sizes))
     for layer in model.quantizer.layers:
         layer.codebook.embed.copy_(torch.randn(1024, 16))
+    even(model, torch.randn(4, 1, 24000))  # as drawn, it hears no difference between beats and a chord: one code for all
     folder = tmp_path_factory.mktemp("codec")
     model.save_pretrained(folder)
     return folder

@@ -26,8 +26,9 @@ def ship(x: Experiment, store: Store, out: Path = SHIPPED) -> list[Path]:
     for name in CONTROLS:
         chain.sound(replace(x, control=registry.load(name)()), store)
         wanted |= dict.fromkeys(a.key for a in store.asked if a.stage in STAGES)
+    made = [store.need(store.root / key) for key in wanted]  # all of them before anything that is there is touched
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    for key in wanted:
-        install(store.need(store.root / key), out / key, whole=True)
+    for path in made:
+        install(path, out / path.name, whole=True)
     return [out / key for key in wanted]
