@@ -84,7 +84,7 @@ def x(backbone) -> Experiment:
 def done(x, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     store = Store(results / "cache", Context(quiet=True, workers=1, threads=1))
-    run(rows_of([x]), store, results, ["control=melqcd"])
+    run(rows_of([x]), store, results, ["control=melqcd", f"machine.results={results}"])
     return results, store
 
 
@@ -99,6 +99,14 @@ def test_a_run_leaves_a_record_of_floor_control_and_ceilings(done):
     assert found.loc["melqcd, true hints", "facts.bits_per_second"] == pytest.approx(25 * 12.6797, abs=0.01)
     assert 0 < found.loc["melqcd, true hints", "facts.measured.entropy_per_slot"] < 12.6797
     assert rows(results).groupby("record")["clip"].nunique().eq(4).all()
+
+
+def test_a_record_names_nothing_of_the_machine_that_made_it(done):
+    results, _ = done
+    for path in results.glob("*.json"):
+        assert str(results) not in path.read_text()
+        told = json.loads(path.read_text())
+        assert told["words"] == ["control=melqcd"] and (results / told["facts"]["sound"] / "sounds.csv").exists()
 
 
 def test_every_clip_has_a_sound_of_its_length(done, x):

@@ -67,7 +67,7 @@ def record(x: Experiment, found: list[Measured], words: list[str]) -> Record:
         id=digest(["lab check", x]),
         kind="lab check",
         status="done",
-        words=words,
+        words=[w for w in words if not w.startswith("machine")],
         experiment=told(x),
         scores=scores,
         facts={"fine": all(m.fine for m in found)},
