@@ -94,9 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
+    from bench import doubt
     from bench import verbs as many
 
     many.add(verb)
+    doubt.add(verb)
     return parser
 
 

@@ -131,6 +131,12 @@ def _made(cls: type, given: Any, path: Path, key: str):
     return made
 
 
+def read_published(path: Path) -> Published:
+    """The published block of the report in `path`; Refused without one."""
+    told = shelf.read(path, KEYS, needed=("published",))
+    return _published(told["published"], path)
+
+
 def _published(given: Mapping[str, Any], path: Path) -> Published:
     try:
         metrics = tuple(given["metrics"])
