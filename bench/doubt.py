@@ -1,6 +1,10 @@
-"""The verbs that doubt numbers: `bench audit`."""
+"""The verbs that doubt numbers: `bench audit`, `bench pack`, `bench verify`."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from bench.errors import Failed
 
 
 def add(verb) -> None:
@@ -8,6 +12,16 @@ def add(verb) -> None:
     sub = verb("audit", audit, "what a published table's numbers can be: counts, bolds that survive, scales", words=False)
     sub.add_argument("tables", nargs="+", metavar="TABLE", help="table1 ... table7 (the paper's), or a .yaml, .csv or .tex file")
     sub.add_argument("--clips", help="clips behind the numbers, N or LOW..HIGH; default: what the table says")
+    sub = verb(
+        "pack", pack, "records with all that their numbers follow from, in one folder: `bench pack RUN... -o bundle`", words=False
+    )
+    sub.add_argument(
+        "runs", nargs="+", metavar="RUN", help="a record's id, its beginning, a row's name, a path, `all`; machine.results=DIR"
+    )
+    sub.add_argument("-o", "--out", type=Path, required=True, help="the bundle: a folder that does not exist yet")
+    sub.add_argument("--sound", action="store_true", help="with the generated wav files")
+    sub = verb("verify", verify, "compute every number of a bundle anew, offline, and name what differs", words=False)
+    sub.add_argument("bundle", nargs="+", type=Path, help="folders that `bench pack` made")
 
 
 def audit(args) -> None:
@@ -21,3 +35,44 @@ def audit(args) -> None:
         same = [t for t in ours if t.source == table.source and t.source and t.name != table.name]
         named = [t for t in tables if t is not table and t.name not in {s.name for s in same}]
         print(("\n" if i else "") + "\n".join(lines(audit(table, [*same, *named]))))
+
+
+def pack(args) -> None:
+    from bench.bundle.pack import chosen, pack
+    from bench.cli import open_store
+    from bench.settings import compose
+
+    machine = compose(*(w for w in args.runs if w.startswith("machine.")))[1]
+    results = Path(machine.results)
+    runs = chosen([w for w in args.runs if not w.startswith("machine.")], [results, results / "reference"])
+    made = pack(runs, args.out, open_store(machine, dry=True).find, sound=args.sound)
+    print(f"{made.out}: {len(made.records)} records, {made.files} files, {made.bytes / 1e6:.1f} MB; manifest sha256 {made.seal}")
+    for id, why in made.lacking.items():
+        print(f"{id}: rows alone: {why}")
+
+
+def verify(args) -> None:
+    from bench.bundle.verify import verify
+    from bench.context import Context
+
+    bad = 0
+    for root in args.bundle:
+        ctx = Context()
+        with ctx.signals():
+            found = verify(root, ctx)
+        print(f"{root}: {found.files} files, manifest sha256 {found.seal}")
+        for id, count in found.checked.items():
+            print(f"{id}  {printable(found.names.get(id, ''))}: {count} numbers computed anew")
+        for id, why in found.open.items():
+            print(f"{id}: {why}")
+        for problem in found.problems:
+            print(f"DIFFERS  {printable(problem)}")
+        print("all as packed, every number follows from the arrays" if found.ok else f"{len(found.problems)} differences")
+        bad += len(found.problems)
+    if bad:
+        raise Failed(f"{bad} differences: a bundle is not what was packed, or its numbers do not follow")
+
+
+def printable(text: str) -> str:
+    """`text` in one line without control characters: what others wrote must not steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)

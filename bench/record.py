@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import strangers
 from bench.errors import Refused
 
 if TYPE_CHECKING:
@@ -58,16 +59,7 @@ class Record:
 
 def read(results: Path) -> list[dict[str, Any]]:
     """Every record under `results`, oldest id first; Refused naming a file that is none."""
-    found = []
-    for path in sorted(Path(results).glob("*.json")):
-        try:
-            told = json.loads(path.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise Refused(f"{path} is not a record: {error}") from error
-        if not isinstance(told, dict) or not isinstance(told.get("id"), str) or "scores" not in told:
-            raise Refused(f"{path} is not a record: it has no id or no scores")
-        found.append(told)
-    return found
+    return [strangers.record(path) for path in sorted(Path(results).glob("*.json"))]
 
 
 def frame(results: Path | str = "results") -> pd.DataFrame:
@@ -88,10 +80,7 @@ def rows(results: Path | str = "results", ids: Iterable[str] | None = None) -> p
     for told in read(results):
         if told.get("rows") is None or (wanted is not None and told["id"] not in wanted):
             continue
-        path = (results / told["rows"]).resolve()
-        if not path.is_relative_to(results.resolve()) or not path.exists():
-            raise Refused(f"record {told['id']} names rows at {told['rows']}, which is not there")
-        part = pd.read_csv(path, dtype={"clip": str}, keep_default_na=False, na_values={"value": [""]})
+        part = strangers.rows(strangers.within(results, told["rows"], f"record {told['id']}"))
         part.insert(0, "record", told["id"])
         parts.append(part)
     return (

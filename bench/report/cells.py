@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import Refused
+from bench import strangers
 from bench.metrics import column_ids, columns
 from bench.metrics.base import Metric
 from bench.report.select import SIGNAL, Group, Kept, of_row
@@ -134,7 +134,7 @@ class Cells:
         found = []
         for record in records:
             path = record.folder / "rows" / f"{record.id}.without.json"
-            found.append(json.loads(path.read_text()).get(column.id, []) if path.exists() else [])
+            found.append(strangers.without(path).get(column.id, []) if path.exists() else [])
         if not found[0] or len({len(f) for f in found}) > 1:
             return None
         return np.array(found, np.float64).mean(0)
@@ -147,10 +147,7 @@ class Cells:
             path = record.told.get("rows")
             table = pd.DataFrame(columns=["metric", "clip", "value"])
             if path is not None:
-                file = (record.folder / path).resolve()
-                if not file.is_relative_to(record.folder.resolve()) or not file.exists():
-                    raise Refused(f"record {record.id} names rows at {path}, which is not there")
-                table = pd.read_csv(file, dtype={"clip": str}, keep_default_na=False, na_values={"value": [""]})
+                table = strangers.rows(strangers.within(record.folder, path, f"record {record.id}"))
             there = table.dropna(subset=["value"]).groupby(["metric", "clip"])["value"]
             self._rows[record.id] = pd.Series(there.mean())
         return self._rows[record.id]
