@@ -44,7 +44,7 @@ def compared(root: Path, ids: Sequence[str], found: Verified) -> list[str]:
         kept = {_key(c): (id, c) for id in systems.values() for c in told[id]["facts"]["comparisons"]}
         whole = {name for first, second, _ in kept for name in (first, second)} <= set(systems)
         order = list(dict.fromkeys(name for pair in kept for name in pair[:2] if name in systems))
-        made = compare([Kept(name, told[systems[name]]["scores"], root, systems[name]) for name in order])
+        made = compare([_kept(name, told[systems[name]], root) for name in order])
         for c in made:
             id, old = kept.get((c.first, c.second, c.metric), ("", {}))
             new = {"value": c.difference.value, "low": c.difference.low, "high": c.difference.high, "p": c.difference.p}
@@ -57,6 +57,13 @@ def compared(root: Path, ids: Sequence[str], found: Verified) -> list[str]:
                         f"{id}: {c.first} - {c.second}, {c.metric}.{name}: {old.get(name)} kept, computed anew {value}"
                     )
     return problems
+
+
+def _kept(name: str, record: Mapping[str, Any], root: Path) -> Kept:
+    """The system with those scores that its rows or replicates are there for."""
+    made = Kept(name, {}, root, record["id"])
+    known = {*made.rows()["metric"], *made.without()}
+    return Kept(name, {id: score for id, score in record["scores"].items() if id in known}, root, record["id"])
 
 
 def _key(comparison: Mapping[str, Any]) -> tuple[str, str, str]:

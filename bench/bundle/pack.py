@@ -43,13 +43,18 @@ def chosen(names: Sequence[str], folders: Iterable[Path]) -> list[tuple[dict[str
             found[told["id"]] = (told, Path(name).parent)
             continue
         fits = [id for id in known if name == "all" or id.startswith(name)]
-        fits = fits or [id for id, (told, _) in known.items() if told.get("experiment", {}).get("name") == name]
+        fits = fits or [id for id, (told, _) in known.items() if called(told) == name]
         if not fits:
             raise Refused(f"{name}: no such record.{near(name, known)}")
         if len(fits) > 1 and name != "all":
             raise Refused(f"{name}: {len(fits)} records begin so: {', '.join(fits[:5])}")
         found |= {id: known[id] for id in fits}
     return list(found.values())
+
+
+def called(told: Mapping[str, Any]) -> str:
+    """What a record's row or system is called; "" where nobody said."""
+    return str(told.get("experiment", {}).get("name") or told.get("facts", {}).get("system") or "")
 
 
 def pack(

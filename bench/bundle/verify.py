@@ -12,6 +12,7 @@ import numpy as np
 
 from bench import strangers
 from bench.bundle.layout import EVIDENCE, MANIFEST, SEAL, Evidence, check_heard, evidence, files, manifest, sha256
+from bench.bundle.pack import called
 from bench.context import Context
 from bench.errors import Failed, Refused
 
@@ -86,7 +87,7 @@ def _record(root: Path, id: str, known: Evidence, found: Verified, ctx: Context)
     told = strangers.record(root / f"{id}.json")
     if told["id"] != id:
         raise Refused(f"{id}.json is the record {told['id']}")
-    found.names[id] = str(told.get("experiment", {}).get("name") or told.get("facts", {}).get("system") or "")
+    found.names[id] = called(told)
     rows = strangers.rows(strangers.within(root, told["rows"], f"record {id}"))
     left = root / "rows" / f"{id}.without.json"
     without = strangers.without(left) if left.is_file() else {}
