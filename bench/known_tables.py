@@ -143,12 +143,17 @@ def _encodec(*, hub: bool) -> dict[str, tuple[int, ...]]:
 
 
 def _transposed(name: str) -> bool:
-    return int(name.split(".")[2]) in (3, 6, 9, 12) and len(name.split(".")) <= 7 and ".block." not in name and ".shortcut." not in name
+    return (
+        int(name.split(".")[2]) in (3, 6, 9, 12)
+        and len(name.split(".")) <= 7
+        and ".block." not in name
+        and ".shortcut." not in name
+    )
 
 
 def _codepredictor() -> dict[str, tuple[int, ...]]:
     from melqcd.heads import Head
-    from melqcd.predictor import Predictor, V2X
+    from melqcd.predictor import V2X, Predictor
 
     heads = {"code": Head("class", 81, 2), "energy": Head("scalar"), "deviation": Head("scalar")}
     net = Predictor(V2X(width=512, depth=6, heads=8, bias=256, rate=100), 768, heads)

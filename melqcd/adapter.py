@@ -28,30 +28,30 @@ class ConditionAdapter(nn.Module):
 
 
 def condition(folder: Path) -> dict[str, Any]:
-    """The one entry of condition_config.json: text_encoder_name, condition_adapter_name, condition_max_length, widths.
+    """What condition_config.json lists: text_encoder_name, the folder of CLIP's text half with its tokenizer, and adapter, the arguments of
+    `load_adapter`.
 
-    Raises ValueError naming the file for anything but one CLIP text encoder, which is what is published.
+    Raises ValueError naming the file for anything but one text encoder, which is what is published.
     """
     path = folder / LIST
     try:
         (told,) = json.loads(path.read_text())
-        names = {k: told[k] for k in ("condition_dim", "cross_attention_dim")}
+        widths = {"before": int(told["condition_dim"]), "after": int(told["cross_attention_dim"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} should list one condition with its names and widths: {error}") from error
-    places = {k: _place(folder, told.get(k, f"{v}_0")) for k, v in (("text_encoder_name", "text_encoder"),
-                                                                  ("condition_adapter_name", "condition_adapter"))}  # fmt: skip
-    return names | places | {"length": int(told.get("condition_max_length", LENGTH))}
+        raise ValueError(f"{path} should list one condition with its names and widths: {error!r}") from error
+    text = _place(folder, str(told.get("text_encoder_name", "")), "text_encoder_0")
+    return {
+        "text_encoder_name": text,
+        "adapter": {"folder": _place(folder, str(told.get("condition_adapter_name", "")), "condition_adapter_0"), **widths},
+    }
 
 
-def _place(folder: Path, named: str) -> Path:
-    """The folder's own part: a published list may name where the part once came from."""
-    for name in (named, Path(named).name):
-        if (folder / name).is_dir():
+def _place(folder: Path, named: str, usual: str) -> Path:
+    """The part's folder beside the list, which may name what the part was made of instead."""
+    for name in (usual, Path(named).name):
+        if name and (folder / name).is_dir():
             return folder / name
-    kind = "text_encoder_0" if "adapter" not in named else "condition_adapter_0"
-    if (folder / kind).is_dir():
-        return folder / kind
-    raise FileNotFoundError(f"no {named}/ in {folder}, which {LIST} asks for")
+    raise FileNotFoundError(f"no {usual}/ in {folder}, which {LIST} asks for")
 
 
 def load_adapter(folder: Path, before: int, after: int) -> ConditionAdapter:

@@ -110,7 +110,9 @@ def _torch_file(path: Path, allow_pickle: bool) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=pickles, **settings)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}") from error
+        raise ValueError(
+            f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
+        ) from error
 
 
 def read_checkpoint(path: Path, **settings: Any) -> Any:

@@ -64,7 +64,6 @@ def load_text(path: Path | str, which: Literal["plain", "inversion"] = "plain", 
 
 def load_controlnet(path: Path | str, **how: Any) -> ControlNetModel:
     """The ControlNet, whose hint is eight channels of VAE features: its six convolutions take the place of diffusers' embedding."""
-
     return load_part(path, CONTROL, _bare(released_controlnet), unet_name, **how)
 
 
@@ -86,7 +85,12 @@ def schedule() -> DDPMScheduler:
 
 
 def load_released(
-    path: Path | str, tokenizer: Path | str, *, device: str = "cpu", dtype: torch.dtype = torch.float32, allow_pickle: bool = False
+    path: Path | str,
+    tokenizer: Path | str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    allow_pickle: bool = False,
 ) -> Backbone:
     """The frozen model of MelQCD.ckpt. tokenizer: a folder with CLIP's vocab.json and merges.txt, which the file does not hold."""
     from transformers import CLIPTokenizer

@@ -86,7 +86,7 @@ def load_panns(path: Path | str, rate: int, *, allow_pickle: bool = False) -> Cn
         if held is None:
             continue
         if tuple(held.shape) != tuple(wanted.shape):
-            other = next((r for r in FILES if r != rate))
+            other = next(r for r in FILES if r != rate)
             raise ValueError(
                 f"{path} is of another rate: {name} is {list(held.shape)}, at {rate} Hz it is {list(wanted.shape)}; "
                 f"{FILES[rate]} is needed, {FILES[other]} is judge panns{other // 1000}k"

@@ -14,7 +14,12 @@ from melqcd.published.list import KNOWN, File, Known
 __all__ = ["KNOWN", "File", "Known", "looks_like", "recognised", "table", "tables"]
 
 # the shapes of Stable Diffusion 1.5, which Auffusion and Mel-QCD share; diffusers' and transformers' settings
-_BLOCKS = {"block_out_channels": (320, 640, 1280, 1280), "layers_per_block": 2, "attention_head_dim": 8, "cross_attention_dim": 768}
+_BLOCKS = {
+    "block_out_channels": (320, 640, 1280, 1280),
+    "layers_per_block": 2,
+    "attention_head_dim": 8,
+    "cross_attention_dim": 768,
+}
 _DOWN = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)
 SD_UNET: dict[str, Any] = {
     "sample_size": 64, "in_channels": 4, "out_channels": 4, "down_block_types": _DOWN,

@@ -67,7 +67,7 @@ _AUFFUSION = {
 def _adapted() -> tuple[File, ...]:
     return (
         *_SD,
-        File(_weights("text_encoder_0", "model") + ("text_encoder_0/pytorch_model.bin",), 492, _TEXT, extra=_CLIP_HALF),
+        File((*_weights("text_encoder_0", "model"), "text_encoder_0/pytorch_model.bin"), 492, _TEXT, extra=_CLIP_HALF),
         File(("text_encoder_0/config.json",), 0),
         File(("text_encoder_0/tokenizer.json", "text_encoder_0/vocab.json"), 0),
         File(("condition_adapter_0/condition_adapter.safetensors", "condition_adapter_0/condition_adapter.pt"), 2,
@@ -79,7 +79,7 @@ def _adapted() -> tuple[File, ...]:
 def _plain() -> tuple[File, ...]:
     return (
         *_SD,
-        File(_weights("text_encoder", "model") + ("text_encoder/pytorch_model.bin",), 492, _TEXT, extra=_CLIP_HALF),
+        File((*_weights("text_encoder", "model"), "text_encoder/pytorch_model.bin"), 492, _TEXT, extra=_CLIP_HALF),
         File(("text_encoder/config.json",), 0),
         File(("tokenizer/tokenizer.json", "tokenizer/vocab.json"), 0),
     )
@@ -101,13 +101,13 @@ _LIST = (
         "MIT", "github.com/wjc2830/MelQCD (SyncFormer/pretrain/SyncFormer.pt); github.com/v-iashin/Synchformer (segment-level)",
     ),
     Known(
-        "synchformer", "motion=synchformer: what moves (MMAudio's file); judges=[desync]",
+        "synchformer", "motion=synchformer: what moves (MMAudio's file); judges=[synchformer]: DeSync",
         (File(("synchformer_state_dict.pth", "24-01-04T16-39-21.pt"), 950, (("synchformer_full", ""),), ("model",)),),
         "MIT", "github.com/hkchengrex/MMAudio/releases/download/v0.1/synchformer_state_dict.pth",
     ),
     Known(
         "clip-vit-large-patch14", "looks=clip: what is seen; backbone.tokenizer of the released Mel-QCD",
-        (File(_weights("", "model") + ("pytorch_model.bin",), 1710, (("clip_vision", ""),), extra=("text_model.", *_CLIP_HALF)),
+        (File((*_weights("", "model"), "pytorch_model.bin"), 1710, (("clip_vision", ""),), extra=("text_model.", *_CLIP_HALF)),
          File(("config.json",), 0), File(("vocab.json",), 0, optional=True), File(("merges.txt",), 0, optional=True)),
         "MIT", "huggingface.co/openai/clip-vit-large-patch14", hub="openai/clip-vit-large-patch14", folder=True,
     ),
@@ -144,12 +144,12 @@ _LIST = (
     ),
     Known(
         "ast-audioset", "judges=[ast]: classes and features on AudioSet",
-        (File(_weights("", "model") + ("pytorch_model.bin",), 346, (("ast", ""),)), File(("config.json",), 0)),
+        (File((*_weights("", "model"), "pytorch_model.bin"), 346, (("ast", ""),)), File(("config.json",), 0)),
         "BSD-3-Clause", "huggingface.co/MIT/ast-finetuned-audioset-10-10-0.4593", hub="MIT/ast-finetuned-audioset-10-10-0.4593", folder=True,
     ),
     Known(
         "encodec-24khz", "control=encodec: Codec-1, Codec-2",
-        (File(_weights("", "model") + ("pytorch_model.bin",), 93, (("encodec_hub", ""),)), File(("config.json",), 0)),
+        (File((*_weights("", "model"), "pytorch_model.bin"), 93, (("encodec_hub", ""),)), File(("config.json",), 0)),
         "CC BY-NC 4.0", "huggingface.co/facebook/encodec_24khz", hub="facebook/encodec_24khz", folder=True, free=False,
     ),
     Known(
