@@ -95,8 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
     from bench import verbs as many
+    from bench import verbs_weights as own
 
     many.add(verb)
+    own.add(verb)
     return parser
 
 

@@ -109,7 +109,7 @@ def _torch_file(path: Path, allow_pickle: bool) -> Any:
 
     try:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=pickles, **settings)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
         raise ValueError(
             f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
         ) from error
@@ -132,7 +132,9 @@ def read_checkpoint(path: Path, **settings: Any) -> Any:
                 "with safetensors.torch.save_file, or give its component allow_pickle=true: tensors are read, all else is left out"
             ) from error
         raise ValueError(f"{path} is damaged, or a pickle of more than tensors and plain values; it is not opened") from error
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+    except FileNotFoundError:
+        raise
+    except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         raise ValueError(
             f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
         ) from error

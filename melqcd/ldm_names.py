@@ -56,7 +56,7 @@ def vae_name(ours: str) -> str:
         level = level if way == "down" else LEVELS - 1 - level
         if kind == "resnets":
             return f"{found[1]}.{way}.{level}.block.{layer}.{rest.replace('conv_shortcut', 'nin_shortcut')}"
-        return f"{found[1]}.{way}.{level}.{kind[:-3]}.{rest}"  # downsamplers: downsample
+        return f"{found[1]}.{way}.{level}.{kind.removesuffix('rs')}.{rest}"
     if found := re.fullmatch(r"(encoder|decoder)\.mid_block\.resnets\.(\d)\.(.+)", ours):
         return f"{found[1]}.mid.block_{int(found[2]) + 1}.{found[3]}"
     if found := re.fullmatch(r"(encoder|decoder)\.mid_block\.attentions\.0\.(.+)\.(weight|bias)", ours):
