@@ -113,7 +113,7 @@ def test_every_known_checkpoint_has_its_tables():
     assert wanted == set(tables())
     for known in KNOWN.values():
         counted = sum(4 * int(np.prod(s)) for f in known.files for name, _ in f.sections for s in table(name).values()) / 1e6
-        assert known.mb == pytest.approx(counted, rel=0.01 if known.id not in LARGER else 0.45), known.id
+        assert known.mb >= counted * 0.99 - 1 and (known.id in LARGER or known.mb <= counted * 1.01 + 1), known.id
 
 
 @pytest.mark.slow
