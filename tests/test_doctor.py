@@ -73,6 +73,7 @@ def shelf(tmp_path_factory):
             (data / "videos" / row).parent.mkdir(exist_ok=True)
             (data / "videos" / row).touch()
         (data / f"{split}.txt").write_text("\n".join(rows))
+    (root / "labels.txt").write_text("\n".join(f"class {i}" for i in range(309)))
     (root / "bin").mkdir()
     script = root / "bin" / "nvidia-smi"
     script.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559'\n")
@@ -92,7 +93,7 @@ def here(shelf, monkeypatch, tmp_path):
 PAPER = (
     "backbone=auffusion", "backbone.path=auffusion-full-no-adapter", "motion=synchformer", "motion.path=SyncFormer.pt",
     "looks=clip", "looks.path=clip-vit-large-patch14", "control=melqcd", "data=avsync15", "judges=[sync,melception,imagebind]",
-    "judges.imagebind.path=imagebind_huge.pth", "judges.melception.path=melception-21-05-10T09-28-40.pt",
+    "judges.imagebind.path=imagebind_huge.pth", "judges.melception.labels=labels.txt", "judges.melception.path=melception-21-05-10T09-28-40.pt",
 )  # fmt: skip
 
 
@@ -161,11 +162,12 @@ def test_five_things_that_are_wrong_are_five_red_lines_each_with_what_to_do(here
 def test_a_machine_without_any_of_it_is_told_what_to_put_where(here, monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("PATH", "/nothing")
-    red = {line.what: line for line in examine([*PAPER, "data.root=AVSync15"]) if not line.fine}
+    labelled = [w for w in PAPER if "labels" not in w]
+    red = {line.what: line for line in examine([*labelled, "data.root=AVSync15"]) if not line.fine}
     assert "bench weights fetch auffusion --to DIR" in red["backbone.path"].do
     assert "SyncFormer.pt" in red["motion.path"].do and "github.com/wjc2830/MelQCD" in red["motion.path"].do
     assert "imagebind_huge.pth, 4,803 MB" in red["judges.imagebind.path"].do
-    assert "no GPU" in red["device"].told
+    assert "no GPU" in red["device"].told and "Class ACC" in red["judges.melception.labels"].told
 
 
 @pytest.mark.parametrize(("words", "told"), [(["control=melqdc"], "Did you mean 'melqcd'"), (["nosuchsweep"], "nosuchsweep")])

@@ -105,7 +105,7 @@ def test_tables_are_lines_that_spell_out_to_what_they_were_made_of():
     assert {n for line in lines for n in spelt_out(line.rpartition(" ")[0])} == set(entries)
 
 
-LARGER = ("imagebind-huge", "clip-vit-large-patch14")  # than what is read of them
+LARGER = ("imagebind-huge", "clip-vit-large-patch14", "melception")  # than what is read of them
 
 
 def test_every_known_checkpoint_has_its_tables():

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.doctor import machine
 from bench.doctor.data import counts
 from bench.doctor.line import Line
-from bench.doctor.parts import Part, full_size, parts
+from bench.doctor.parts import ENCODEC, Part, full_size, labels, parts
 from bench.errors import Refused
 from bench.experiment import Experiment, Machine
 
@@ -40,7 +40,7 @@ def examine(words: Sequence[str]) -> list[Line]:
     else:
         lines.append(machine.device(here.device, _gpu_gb(xs), "training the ControlNet" if full else "work on the lab"))
     lines.append(machine.memory(max([2.0, *(1.3 * k.mb / 1e3 + 2 for p in known for k in p.known[:1])]), "the largest network"))
-    lines += weights
+    lines += [*weights, *dict.fromkeys(line for x in xs for line in labels(x))]
     lines += [line for line, _ in clips]
     lines.append(machine.disk(Path(here.results), _disk_gb(xs, sum(n for _, n in clips))))
     lines.append(machine.slurm(afar))
@@ -91,11 +91,19 @@ def _composed(words: Sequence[str]) -> tuple[list[tuple[Experiment, Machine]], l
         try:
             found.append(compose(*line, site=False))
         except Refused as error:
-            wrong.setdefault(str(error), Line(False, "settings", f"{where}: {error}", f"correct `{' '.join(line)[:120]}`"))
+            wrong.setdefault(str(error), _why(error, line, where))
     if found:
         asked = f"{len(found)} runs" if len(found) > 1 else "one run"
         wrong[""] = Line(True, "settings", f"{asked} can be composed")
     return found, list(wrong.values())
+
+
+def _why(error: Refused, line: list[str], where: str) -> Line:
+    """A codec that is not there is found out while its settings are read: say what to put there, not what to correct."""
+    if "there is no codec at" in str(error):
+        return Part("control.path", str(error).rpartition("there is no codec at ")[2], ENCODEC).line()
+    shown = " ".join(w for w in line if w.partition("=")[0] in str(error)) or " ".join(line)[:120]
+    return Line(False, "settings", f"{where}: {error}", f"correct {shown}")
 
 
 def _gpu_gb(xs: Sequence[Experiment]) -> float:

@@ -10,10 +10,12 @@ from typing import Any
 from bench import backbones, encoders
 from bench.doctor.checkpoint import absent, checkpoint
 from bench.doctor.line import Line
+from bench.errors import Refused
 from bench.experiment import Experiment
 from bench.weights import placed
 from melqcd.published import KNOWN, Known
 
+ENCODEC = ("encodec-24khz", "encodec-24khz-original")
 AUFFUSION = ("auffusion", "auffusion-full", "auffusion-full-no-adapter")
 JUDGES = {
     "melception": ("melception",), "panns16k": ("panns-cnn14-16k",), "panns32k": ("panns-cnn14-32k",),
@@ -67,7 +69,7 @@ def _named(x: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
         if judge.name in JUDGES:
             yield f"judges.{judge.name}", judge, JUDGES[judge.name]
     if type(x.control).__name__ == "EnCodec" and getattr(x.control, "path", ""):
-        yield "control", x.control, ("encodec-24khz", "encodec-24khz-original")
+        yield "control", x.control, ENCODEC
 
 
 def _ours(path: str) -> bool:
@@ -78,3 +80,23 @@ def _ours(path: str) -> bool:
 
 def full_size(x: Experiment) -> bool:
     return type(x.backbone) is not backbones.Lab
+
+
+def labels(x: Experiment) -> Iterator[Line]:
+    """Of each judge whose classes the network does not name: without them there is no Class ACC."""
+    for judge in x.judges:
+        if not hasattr(judge, "labels"):
+            continue
+        what, path, count = f"judges.{judge.name}.labels", str(judge.labels), type(judge).count  # type: ignore[attr-defined]
+        if judge.name == "ast" and not path:
+            continue
+        cure = f"give {what}=FILE: vggsound.csv, or the {count} names, one a line, in the order of the network's classes"
+        try:
+            names = judge.classes()
+        except Refused as error:
+            yield Line(False, what, str(error), cure)
+            continue
+        if names:
+            yield Line(True, what, f"{path}: {len(names)} classes")
+        else:
+            yield Line(False, what, "no names of classes were given: Class ACC would stay empty", cure)
