@@ -44,69 +44,73 @@ def tokenizer(tmp_path_factory):
     return folder
 
 
-def begun(folder: Path, goldens, tokenizer: Path, *, adapter: bool) -> None:
-    """The folder as Auffusion is published, the UNet as safetensors, the others as pickles."""
+def config(folder: Path, told: dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(told))
+
+
+@pytest.fixture(scope="module")
+def auffusion(goldens, tokenizer, tmp_path_factory):
+    """Two folders as Auffusion is published, {with an adapter: folder}: the UNet as safetensors, all else as pickles. They share the UNet."""
     import shutil
 
-    def config(part: str, told: dict) -> None:
-        (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / part / "config.json").write_text(json.dumps(told))
-
-    config("unet", {"_class_name": "UNet2DConditionModel", **SD_UNET})
-    config("vae", {"_class_name": "AutoencoderKL", **SD_VAE})
-    streamed(folder / "unet/diffusion_pytorch_model.safetensors", goldens, "auffusion_unet_diffusers")
-    torch.save(goldens.weights("auffusion_vae_diffusers"), folder / "vae/diffusion_pytorch_model.bin")
-    (folder / "scheduler").mkdir()
-    (folder / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER))
+    root = tmp_path_factory.mktemp("auffusion")
+    plain, adapted = root / "plain", root / "adapted"
+    config(plain / "unet", {"_class_name": "UNet2DConditionModel", **SD_UNET})
+    config(plain / "vae", {"_class_name": "AutoencoderKL", **SD_VAE})
+    streamed(plain / "unet/diffusion_pytorch_model.safetensors", goldens, "auffusion_unet_diffusers")
+    torch.save(goldens.weights("auffusion_vae_diffusers"), plain / "vae/diffusion_pytorch_model.bin")
+    (plain / "scheduler").mkdir()
+    (plain / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER))
     manifest = goldens.rule.load_manifest(goldens.folder / "manifests/auffusion_vocoder.json")
-    config("vocoder", manifest["config_assumed"])
+    config(plain / "vocoder", manifest["config_assumed"])
     generator = {k.removeprefix("generator."): v for k, v in goldens.weights("auffusion_vocoder").items()}
-    torch.save({"generator": generator}, folder / "vocoder/vocoder.pt")
-    text = "text_encoder_0" if adapter else "text_encoder"
-    config(text, {"architectures": ["CLIPTextModel"], "model_type": "clip_text_model", **SD_TEXT})
+    torch.save({"generator": generator}, plain / "vocoder/vocoder.pt")
+    config(plain / "text_encoder", {"architectures": ["CLIPTextModel"], "model_type": "clip_text_model", **SD_TEXT})
     prefix = "cond_stage_model.transformer."
     words = goldens.weights("melqcd_cldm", lambda k: k.startswith(prefix))
-    torch.save({k.removeprefix(prefix): v for k, v in words.items()}, folder / text / "pytorch_model.bin")
-    if adapter:
-        shutil.copytree(tokenizer, folder / text, dirs_exist_ok=True)
-        (folder / text / "config.json").write_text(json.dumps({"model_type": "clip_text_model", **SD_TEXT}))
-        config("condition_adapter_0", {"condition_dim": 768})
-        torch.save(goldens.weights("auffusion_condition_adapter"), folder / "condition_adapter_0/condition_adapter.pt")
-        told = {"text_encoder_name": "openai/clip-vit-large-patch14", "condition_adapter_name": "condition_adapter_0",
-                "condition_type": "clip_text", "condition_max_length": 77, "condition_dim": 768, "cross_attention_dim": 768}  # fmt: skip
-        (folder / "condition_config.json").write_text(json.dumps([told]))
-    else:
-        shutil.copytree(tokenizer, folder / "tokenizer")
+    torch.save({k.removeprefix(prefix): v for k, v in words.items()}, plain / "text_encoder" / "pytorch_model.bin")
+    adapted.mkdir()
+    for part in ("unet", "vae", "scheduler", "vocoder"):
+        (adapted / part).symlink_to(plain / part)
+    shutil.copytree(tokenizer, adapted / "text_encoder_0", ignore=shutil.ignore_patterns("config.json"))
+    for name in ("config.json", "pytorch_model.bin"):
+        (adapted / "text_encoder_0" / name).symlink_to(plain / "text_encoder" / name)
+    shutil.copytree(tokenizer, plain / "tokenizer")
+    config(adapted / "condition_adapter_0", {"condition_dim": 768})
+    torch.save(goldens.weights("auffusion_condition_adapter"), adapted / "condition_adapter_0/condition_adapter.pt")
+    told = {"text_encoder_name": "openai/clip-vit-large-patch14", "condition_adapter_name": "condition_adapter_0",
+            "condition_type": "clip_text", "condition_max_length": 77, "condition_dim": 768, "cross_attention_dim": 768}  # fmt: skip
+    (adapted / "condition_config.json").write_text(json.dumps([told]))
+    yield {False: plain, True: adapted}
+    shutil.rmtree(root)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("adapter", [True, False], ids=["with adapter", "without adapter"])
-def test_auffusion(goldens, measured, tmp_path, tokenizer, adapter):
+@pytest.mark.parametrize("adapter", [True, False], ids=["adapter", "plain"])
+def test_auffusion(goldens, measured, auffusion, adapter):
     from bench.backbones import Auffusion
-    from melqcd.vocoder import int16
+    from melqcd.vocoder import int16, load_hifigan
 
-    begun(tmp_path, goldens, tokenizer, adapter=adapter)
-    chosen, said, ldm = Auffusion(path=str(tmp_path)), goldens.said("auffusion"), goldens.said("auffusion_ldm")
-    with measured.loading(tmp_path):
+    folder, name = auffusion[adapter], "auffusion, adapter" if adapter else "auffusion, plain"
+    chosen, said, ldm = Auffusion(path=str(folder)), goldens.said("auffusion"), goldens.said("auffusion_ldm")
+    with measured.loading(folder):
         model = chosen.load("cpu")
-    name = "auffusion, adapter" if adapter else "auffusion, plain"
     latent, t = torch.from_numpy(ldm["latent"]), torch.from_numpy(ldm["t"])
     context = torch.from_numpy(ldm["context"])
     measured.close(f"{name}: unet", model.unet(latent, t, context).sample, ldm["eps"])
+    words = model.words(["dog barking", ""])
+    if not adapter:
+        assert words[1].any()
+        return
+    assert words.shape == (2, 77, 768) and not words[1].any() and torch.equal(words[0, -1], words[0, -2])
     measured.close(f"{name}: unet, no words", model.unet(latent, t, torch.zeros_like(context)).sample, ldm["eps_zero_context"])
     moments = model.vae.quant_conv(model.vae.encoder(torch.from_numpy(ldm["image"])))
     measured.close(f"{name}: vae, moments", moments, ldm["moments"])
     measured.close(f"{name}: vae, decoded", model.vae.decode(moments[:, :4]).sample, ldm["decoded"])
-    if adapter:
-        measured.close(f"{name}: adapter", model.adapter(torch.from_numpy(said["adapter_in"])), said["adapter_out"])
-        words = model.words(["dog barking", ""])
-        assert words.shape == (2, 77, 768) and not words[1].any() and torch.equal(words[0, -1], words[0, -2])
-    else:
-        assert model.words(["dog barking", ""])[1].any()
-    from melqcd.vocoder import load_hifigan
-
-    with measured.loading(tmp_path / "vocoder"):
-        vocoder = load_hifigan(chosen.folder() / "vocoder", chosen.scale())
+    measured.close(f"{name}: adapter", model.adapter(torch.from_numpy(said["adapter_in"])), said["adapter_out"])
+    with measured.loading(folder / "vocoder"):
+        vocoder = load_hifigan(folder / "vocoder", chosen.scale())
     wave = vocoder(torch.from_numpy(said["mel"])[None])
     measured.close(f"{name}: vocoder", wave, said["wav"])
     assert np.abs(int16(wave)[:, :7000].astype(int) - said["wav_int16"]).max() <= 1
