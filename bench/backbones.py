@@ -47,8 +47,11 @@ class AnyBackbone:
         scale = self.scale()
         if self.vocoder == "griffinlim":
             return lambda pictures: griffin_lim(from_image(pictures, scale), scale).clamp(-1, 1)
-        net = load_hifigan(self.folder() / "vocoder", scale).to(device).eval()
+        net = load_hifigan(self.vocoder_folder(), scale).to(device).eval()
         return lambda pictures: net(from_image(pictures.to(device), scale)).clamp(-1, 1)
+
+    def vocoder_folder(self) -> Path:
+        return self.folder() / "vocoder"
 
     def load(self, device: str) -> Backbone:
         from melqcd.backbone import Backbone
@@ -59,6 +62,43 @@ class AnyBackbone:
 @dataclass(frozen=True)
 class Auffusion(AnyBackbone):
     """Auffusion (CC BY-NC-SA), from a folder on this machine."""
+
+
+@dataclass(frozen=True)
+class MelQCD(AnyBackbone):
+    """The frozen model inside the released MelQCD.ckpt; vocoder.pt and config.json lie beside the file."""
+
+    tokenizer: str = field(
+        default="", metadata={"key": False}
+    )  # folder with CLIP's vocab.json and merges.txt; "": tokenizer/ beside it
+    allow_pickle: bool = field(
+        default=False, metadata={"key": False}
+    )  # open pickles of more than tensors; their code is never run
+
+    def file(self) -> Path:
+        found = weights(self.path, "backbone")
+        names = ("MelQCD.safetensors", "MelQCD.ckpt")
+        return next((found / n for n in names if (found / n).exists()), found / names[-1]) if found.is_dir() else found
+
+    def folder(self) -> Path:
+        return self.file().parent
+
+    def identity(self) -> dict:
+        parts = {"weights": self.file(), "tokenizer": self.words()}
+        parts |= {p.name: p for p in self.folder().glob("vocoder.*")} | {"config": self.folder() / "config.json"}
+        return {name: content(path) for name, path in parts.items()} | {"vocoder": self.vocoder}
+
+    def words(self) -> Path:
+        """The tokenizer's folder."""
+        return weights(self.tokenizer, "backbone.tokenizer") if self.tokenizer else self.folder() / "tokenizer"
+
+    def vocoder_folder(self) -> Path:
+        return self.folder()
+
+    def load(self, device: str) -> Backbone:
+        from melqcd.released import load_released
+
+        return load_released(self.file(), self.words(), device=device, allow_pickle=self.allow_pickle)
 
 
 @dataclass(frozen=True)

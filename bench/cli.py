@@ -96,9 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
     from bench import doubt
     from bench import verbs as many
+    from bench import verbs_weights as own
 
     many.add(verb)
     doubt.add(verb)
+    own.add(verb)
     return parser
 
 

@@ -53,9 +53,13 @@ def groups() -> dict[str, Group]:
         fixed("data", "lab", DATA),
         fixed("learn", "same", {"same": "bench.data.same:Same", **DATA}),
         fixed("scale", "lab", {"control": "melqcd.mel:MelScale", "auffusion": "melqcd.mel:Auffusion", "lab": "melqcd.mel:Lab"}),
-        fixed("motion", "lab", {"lab": "bench.encoders:LabMotion"}),
+        fixed("motion", "lab", {"lab": "bench.encoders:LabMotion", "synchformer": "bench.encoders:Motion"}),
         fixed("looks", "lab", {"lab": "bench.encoders:LabLooks", "clip": "bench.encoders:Looks"}),
-        fixed("backbone", "lab", {"lab": "bench.backbones:Lab", "auffusion": "bench.backbones:Auffusion"}),
+        fixed(
+            "backbone",
+            "lab",
+            {n: f"bench.backbones:{c}" for n, c in (("lab", "Lab"), ("auffusion", "Auffusion"), ("melqcd", "MelQCD"))},
+        ),
         fixed(
             "sampling", "dpm", {n: f"melqcd.sampling:{c}" for n, c in (("dpm", "DPMSolver"), ("ddim", "DDIM"), ("pndm", "PNDM"))}
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.weights import LAB, content, weights
 
@@ -45,6 +45,33 @@ class LabMotion(Encoder):
         from bench.lab.networks.encoders import load_motion
 
         return load_motion(self.folder(), device)
+
+
+@dataclass(frozen=True)
+class Motion(Encoder):
+    """Synchformer's visual encoder at its full size: Mel-QCD's SyncFormer.pt, MMAudio's synchformer_state_dict.pth, or our own folder."""
+
+    stride: int = 1  # frames from one window of sixteen to the next; those between are interpolated. 1 is the released way
+    each: Literal["window", "step"] = (
+        "window"  # window: the mean of a window's eight moments, released; step: a quarter of the work
+    )
+    black_to: int = 0  # black frames are appended up to this number before encoding; released: 256
+    allow_pickle: bool = field(
+        default=False, metadata={"key": False}
+    )  # open pickles of more than tensors; their code is never run
+
+    kind: ClassVar[str] = "motion"
+
+    def identity(self) -> dict:
+        return super().identity() | {"stride": self.stride, "each": self.each, "black_to": self.black_to}
+
+    def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
+        from melqcd.synchformer import load_synchformer
+        from melqcd.visual import motion_features
+
+        net = load_synchformer(self.folder(), allow_pickle=self.allow_pickle).to(device)
+        how: dict = {"stride": self.stride, "each": self.each, "padded_to": self.black_to}
+        return lambda frames: motion_features(net, frames, **how).numpy()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bench.errors import Refused
@@ -14,10 +15,13 @@ SHIPPED = LAB.parent / "shipped"  # a read-only store: artefacts of the lab's fi
 
 
 def weights(path: str, what: str, *, default: Path | None = None) -> Path:
-    """The file or folder `path`, or `default` where it is empty; Refused naming the setting that should say where."""
+    """The file or folder `path`, or `default` where it is empty; Refused naming the setting that should say where.
+
+    A relative path that is not there is looked for below the folder that the environment variable BENCH_WEIGHTS names.
+    """
     if not path and default is None:
         raise Refused(f"{what} needs its weights: write {what}.path=FILE_OR_FOLDER")
-    found = Path(path).expanduser() if path else default
+    found = placed(path) if path else default
     assert found is not None
     if not found.exists():
         raise Refused(
@@ -26,3 +30,10 @@ def weights(path: str, what: str, *, default: Path | None = None) -> Path:
             else f"the lab's weights are not at {found}: `bench lab build` makes them"
         )
     return found
+
+
+def placed(path: str) -> Path:
+    """Where `path` lies: as it stands, or below $BENCH_WEIGHTS."""
+    plain, root = Path(path).expanduser(), os.environ.get("BENCH_WEIGHTS", "")
+    below = Path(root).expanduser() / plain
+    return below if root and not plain.is_absolute() and not plain.exists() and below.exists() else plain

@@ -1,6 +1,7 @@
-"""The frozen text-to-audio latent diffusion model, in Auffusion's folder format (spec/checkpoints.md, section 3: without adapter).
+"""The frozen text-to-audio latent diffusion model, in either of Auffusion's folder formats (spec/checkpoints.md, section 3).
 
-vae/ unet/ scheduler/ tokenizer/ text_encoder/ vocoder/ as diffusers and transformers write them. `mel.json`, which is ours, holds the
+vae/ unet/ scheduler/ tokenizer/ text_encoder/ vocoder/ as diffusers and transformers write them; where condition_config.json lies beside
+them, text_encoder_0/ (with its tokenizer) and condition_adapter_0/ instead of tokenizer/ and text_encoder/. `mel.json`, which is ours, holds the
 fields of its mel scale; without it the scale is Auffusion's.
 """
 
@@ -21,7 +22,9 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
+from melqcd.adapter import LIST, ConditionAdapter, adapted, condition, load_adapter
 from melqcd.mel import Auffusion, MelScale
+from melqcd.published import looks_like
 
 transformers_logging.disable_progress_bar()  # bars that last a moment and say nothing
 
@@ -38,9 +41,10 @@ class Backbone:
     tokenizer: Any
     schedule: DDPMScheduler  # betas and what the network predicts
     scale: MelScale
+    adapter: ConditionAdapter | None = None  # of the layout with one: changes what words are and what "" is
 
     def __post_init__(self):
-        for part in (self.vae, self.unet, self.text):
+        for part in (self.vae, self.unet, self.text, *filter(None, [self.adapter])):
             part.requires_grad_(False).eval()
         for part in (self.vae, self.unet):
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster, on CPUs too
@@ -62,21 +66,25 @@ class Backbone:
         not agree with its config.json.
         """
         path = Path(path)
-        for name in ("vae", "unet", "scheduler", "tokenizer", "text_encoder"):
+        words = ("tokenizer", "text_encoder") if not (path / LIST).exists() else ()
+        for name in ("vae", "unet", "scheduler", *words):
             if not (path / name).is_dir():
                 raise FileNotFoundError(f"no {name}/ in {path}: a backbone has vae, unet, scheduler, tokenizer and text_encoder")
         with _named(path / "scheduler"):
             schedule: Any = DDPMScheduler.from_pretrained(path / "scheduler", local_files_only=True)
-        with _named(path / "tokenizer"):
-            tokenizer = CLIPTokenizer.from_pretrained(path / "tokenizer", local_files_only=True)
+        told = condition(path) if (path / LIST).exists() else {}
+        text, spelling = told.get("text_encoder_name", path / "text_encoder"), told.get("text_encoder_name", path / "tokenizer")
+        with _named(spelling):
+            tokenizer = CLIPTokenizer.from_pretrained(spelling, local_files_only=True)
         scale = MelScale(**json.loads((path / "mel.json").read_text())) if (path / "mel.json").exists() else Auffusion()
         return cls(
             vae=pretrained(AutoencoderKL, path / "vae", torch_dtype=dtype).to(device),
             unet=pretrained(UNet2DConditionModel, path / "unet", torch_dtype=dtype).to(device),
-            text=pretrained(CLIPTextModel, path / "text_encoder", dtype=dtype).to(device),
+            text=pretrained(CLIPTextModel, text, dtype=dtype).to(device),
             tokenizer=tokenizer,
             schedule=schedule,
             scale=scale,
+            adapter=load_adapter(**told["adapter"]).to(device, dtype) if told else None,
         )
 
     def save(self, path: Path | str) -> None:
@@ -126,10 +134,12 @@ class Backbone:
     def words(self, prompts: Sequence[str]) -> Tensor:
         """[B, 77, d]: last hidden states after the final layer norm, padded as Stable Diffusion does, padding attended to.
 
-        A prompt that says the same twice is encoded once; what does not fit into 77 tokens is cut off.
+        With an adapter otherwise, see `adapted`. A prompt that says the same twice is encoded once; what does not fit into 77 tokens is cut off.
         """
         different = list(dict.fromkeys(prompts))
         length = self.text.config.max_position_embeddings
+        if self.adapter is not None:
+            return adapted(self.text, self.tokenizer, self.adapter, different, length)[[different.index(p) for p in prompts]]
         ids = self.tokenizer(different, padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids
         with torch.no_grad():
             found = torch.cat([self.text(some.to(self.device)).last_hidden_state for some in ids.split(64)])
@@ -152,12 +162,20 @@ def pretrained(cls, folder: Path, **settings):
     """`cls.from_pretrained(folder)`, refusing what does not fit instead of filling the gaps with random weights."""
     if cls.__module__.startswith("diffusers."):
         settings["low_cpu_mem_usage"] = False  # or it asks for another package
+    if not any(folder.glob("*model.*")) and any(folder.glob("*.fp16.*")):
+        settings["variant"] = "fp16"
     with _named(folder):
         model, told = cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **settings)
-    wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:3]))}" for k in told if told[k]]
+    wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:10]))}" for k in told if told[k]]
     if wrong:
-        raise ValueError(f"{folder}: the weights do not agree with config.json; " + "; ".join(wrong))
+        seen = looks_like({name: None for k in ("unexpected_keys", "mismatched_keys") for name in map(_name, told.get(k, ()))})
+        raise ValueError(f"{folder}: the weights do not agree with config.json; " + "; ".join(wrong) + seen)
     return model
+
+
+def _name(told: Any) -> str:
+    """The weight's name, of what libraries report as a name or as a name with its shapes."""
+    return str(told[0]) if isinstance(told, (tuple, list)) else str(told)
 
 
 @contextmanager

@@ -19,27 +19,24 @@ M = TypeVar("M", bound=nn.Module)
 SHOWN = 10  # names listed in a message about weights that do not fit
 
 
-def read_weights(path: Path | str, *, inside: Sequence[str] = (), prefix: str = "", contains: str = "") -> dict[str, Tensor]:
+def read_weights(
+    path: Path | str, *, inside: Sequence[str] = (), prefix: str = "", contains: str = "", allow_pickle: bool = False
+) -> dict[str, Tensor]:
     """The state dict in the file at `path`: .safetensors, or a torch pickle by any other name.
 
     inside: names under which the file may nest it, tried in this order at each depth ("state_dict", "model", "generator"); a file
         without them is taken as it is.
     prefix: kept entries begin with it and lose it. contains: an entry's name must hold this ("v_encoder") to be kept.
+    allow_pickle: open a pickle of more than tensors and plain values; what is not a tensor becomes a stand-in, no code of it is run.
     Raises FileNotFoundError, and ValueError naming the file where it is damaged, holds code, or has nothing under `prefix`.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}")
     if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            state: Any = load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is cut off or no safetensors file: {error}") from error
+        state: Any = _safetensors(path, prefix, contains)
     else:
-        state = read_checkpoint(path)
+        state = _torch_file(path, allow_pickle)
     state = _unnested(state, inside)
     if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
         found = f"; it holds {', '.join(map(str, list(state)[:SHOWN]))}" if isinstance(state, dict) else ""
@@ -71,8 +68,10 @@ def load_weights(module: nn.Module, state: dict[str, Tensor], source: Path | str
         ],
     }
     if any(wrong.values()):
+        from melqcd.published import looks_like
+
         told = [f"{len(v)} {what}: {', '.join(v[:SHOWN])}{', ...' * (len(v) > SHOWN)}" for what, v in wrong.items() if v]
-        raise ValueError(f"{source} does not fit {type(module).__name__}. " + "; ".join(told))
+        raise ValueError(f"{source} does not fit {type(module).__name__}. " + "; ".join(told) + looks_like(state))
     module.load_state_dict(state)
 
 
@@ -86,7 +85,37 @@ def empty(kind: Callable[..., M], *settings) -> M:
     return module.to_empty(device="cpu")
 
 
-def read_checkpoint(path: Path) -> Any:
+def _safetensors(path: Path, prefix: str, contains: str) -> dict[str, Tensor]:
+    """The entries that are wanted; all where none is, so that the message can name some."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            wanted = [n for n in names if n.startswith(prefix) and contains in n]
+            return {n: file.get_tensor(n) for n in wanted or names[:3]}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is cut off or no safetensors file: {error}") from error
+
+
+def _torch_file(path: Path, allow_pickle: bool) -> Any:
+    """A foreign pickle; large ones stay on the disk until a tensor is used."""
+    import zipfile
+
+    settings: dict[str, Any] = {"mmap": True} if zipfile.is_zipfile(path) else {}
+    if not allow_pickle:
+        return read_checkpoint(path, **settings)
+    from melqcd import pickles
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=pickles, **settings)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
+        raise ValueError(
+            f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
+        ) from error
+
+
+def read_checkpoint(path: Path, **settings: Any) -> Any:
     """What `write_checkpoint` put there, or a foreign torch pickle of tensors and plain values, on the CPU.
 
     Raises ValueError naming the file where it is damaged or would run code.
@@ -94,16 +123,18 @@ def read_checkpoint(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch remarks on pickle protocols it then reads or refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, **settings)
     except pickle.UnpicklingError as error:
         named = str(error).partition("GLOBAL ")[2].split(" ")[0]
         if named:
             raise ValueError(
                 f"{path} is a pickle that would run code ({named}) and is not opened; where you trust it, save its state dict anew "
-                "with safetensors.torch.save_file"
+                "with safetensors.torch.save_file, or give its component allow_pickle=true: tensors are read, all else is left out"
             ) from error
         raise ValueError(f"{path} is damaged, or a pickle of more than tensors and plain values; it is not opened") from error
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+    except FileNotFoundError:
+        raise
+    except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         raise ValueError(
             f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
         ) from error

@@ -11,13 +11,13 @@ from pathlib import Path
 def content(path: Path) -> str:
     """Sixteen hex digits of all bytes at `path` (a file, or every file below a folder but cards and made.json)."""
     if path.is_file():
-        return _sha(path)[:16]
+        return sha256(path)[:16]
     files = sorted(p for p in path.rglob("*") if p.is_file() and p.name not in ("card.json", "made.json"))
-    told = "".join(f"{p.relative_to(path)}\0{_sha(p)}\n" for p in files)
+    told = "".join(f"{p.relative_to(path)}\0{sha256(p)}\n" for p in files)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def _sha(path: Path) -> str:
+def sha256(path: Path) -> str:
     """sha256 of a file; large ones are remembered by path, size and time, as hashing gigabytes takes a minute."""
     about = path.stat()
     if about.st_size < 1 << 26:

@@ -120,7 +120,7 @@ class Gather(nn.TransformerEncoderLayer):
         return super().forward(torch.cat([self.cls_token.expand(len(src), -1, -1), src], 1))[:, 0]
 
 
-def load_synchformer(path: Path | str) -> Synchformer:
+def load_synchformer(path: Path | str, *, allow_pickle: bool = False) -> Synchformer:
     """The encoder at `path`, in eval mode.
 
     A folder: config.json with a MotionSize and model.safetensors, as `save_synchformer` writes. A file: published weights of the full
@@ -138,7 +138,7 @@ def load_synchformer(path: Path | str) -> Synchformer:
             raise ValueError(f"{config} does not describe a motion encoder: {error}") from error
         net, state, source = empty(Synchformer, size), read_weights(weights), f"{weights} (built as {config.name} says)"
     else:
-        net, state, source = empty(Synchformer, MotionSize()), _published(path), str(path)
+        net, state, source = empty(Synchformer, MotionSize()), _published(path, allow_pickle), str(path)
     load_weights(net, state, source, ignore=UNUSED)
     return net.eval()
 
@@ -152,8 +152,8 @@ def save_synchformer(net: Synchformer, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(asdict(net.size), indent=1) + "\n")
 
 
-def _published(path: Path) -> dict[str, Tensor]:
-    state = read_weights(path, inside=["state_dict", "model"])
+def _published(path: Path, allow_pickle: bool) -> dict[str, Tensor]:
+    state = read_weights(path, inside=["state_dict", "model"], allow_pickle=allow_pickle)
     for prefix in ("module.v_encoder.", "vfeat_extractor."):
         found = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         if found:

@@ -11,7 +11,7 @@ from bench.metrics.base import Metric
 def _registry() -> dict[str, Metric]:
     families = [
         *(content.fid_metrics(), content.kl_metrics(), content.class_metrics()),
-        *(timing.curve_metrics(), timing.onset_metrics(), content.embedding_metrics()),
+        *(timing.curve_metrics(), timing.onset_metrics(), timing.offset_metrics(), content.embedding_metrics()),
     ]
     listed = sorted((m for family in families for m in family), key=lambda m: not m.column)  # stable: the paper's order stays
     return {m.id: m for m in listed}

@@ -92,6 +92,17 @@ def onset_metrics() -> list[Metric]:
     return [*every, pooled]
 
 
+def offset_metrics() -> list[Metric]:
+    """DeSync of av-benchmark: how far a sound is off its picture; needs no real sound."""
+
+    def of(pair: Pair) -> Valued:
+        found = np.abs(np.asarray(pair.made["offset"], np.float64))
+        return (float(found.mean()), "ok") if found.size else (np.nan, "undefined")
+
+    bounds, needs = (0, np.inf), ("made.offset",)
+    return [Metric("desync.{judge}", "DeSync", "Synchronization", "lower", "s", 3, bounds, needs, "mean", of, ceiling=True)]
+
+
 def curve_metrics() -> list[Metric]:
     """Each distance on each curve; a judge gives the curves that it was asked for."""
     made = []
