@@ -102,7 +102,7 @@ def score_folders(
                 "labels": len(known),
             }
             record = _record(system, scored, facts | {"notes": chosen.notes}, judges, words)
-            scored.records.append(record.write(results, system.rows().assign(system=system.name)))
+            scored.records.append(record.write(results, system.rows().assign(system=system.name), system.without()))
     return scored
 
 

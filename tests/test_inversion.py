@@ -50,11 +50,12 @@ def off(found: torch.Tensor, golden: np.ndarray) -> float:
     return float(np.abs(found.numpy() - golden).max() / golden.std())
 
 
+@pytest.mark.slow  # fills 217 million weights
 def test_the_released_adapter_gives_the_released_words(released, tmp_path):
     from transformers import CLIPTextConfig, CLIPTextModel
 
     weights, golden = released
-    torch.save({"state_dict": weights}, tmp_path / "MelQCD.ckpt")
+    torch.save({"state_dict": {k: v for k, v in weights.items() if ".text_model." not in k}}, tmp_path / "MelQCD.ckpt")
     net = load_released(tmp_path / "MelQCD.ckpt")
     pseudo = net(torch.from_numpy(golden["clip_mean"][:, 0]))
     assert off(pseudo, golden["pseudo_words"]) < 2e-4
@@ -129,7 +130,7 @@ def test_the_holders_own_words_change_nothing_and_others_do(model):
     own = model.text.get_input_embeddings().weight[ids[0, at[0]]][None]
     plain = model.text(ids).last_hidden_state
     assert torch.equal(written(model.text, ids, at, own), plain)
-    other = written(model.text, ids, at, own + 1)
+    other = written(model.text, ids, at, own.flip(-1) + 0.1)
     before = int(at[0, 0])
     assert torch.allclose(other[:, :before], plain[:, :before])  # the text is read from left to right
     assert not torch.allclose(other[:, before:], plain[:, before:], atol=1e-2)
@@ -223,11 +224,11 @@ def test_the_adapter_is_one_artefact_for_every_control(x, done):
     assert net.exists and not any(a.exists for a in dry.asked if a.stage in ("controlnet", "sound"))
 
 
-def test_without_inversion_no_key_knows_of_it(x):
-    dry = Store(done_root := LabBackbone(x.backbone.path).folder(), dry=True)
+def test_without_inversion_no_key_knows_of_it(x, tmp_path):
+    dry = Store(tmp_path, dry=True)
     plain = replace(x, control=load("energy")(), inversion=NoInversion())
     chain.scores(plain, dry)
-    assert done_root.exists() and not any(a.stage == "inversion" for a in dry.asked)
+    assert not any(a.stage in ("inversion", "features") for a in dry.asked)
     assert Row("a", plain).id == Row("b", replace(plain, looks=replace(x.looks, path="elsewhere"))).id != Row("a", x).id
 
 
