@@ -19,8 +19,9 @@ def scores(x: Experiment, store: Store) -> Path:
 def sound(x: Experiment, store: Store) -> Path:
     """The generated sound of every clip of the split: `none` from the text alone, all others under their hints."""
     clips = decoded(x.data, store)
+    words = pseudo_words(x, clips, store)
     if not x.controls:
-        return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None)
+        return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None, *words)
     taught = decoded(x.taught, store)
     net = controlnet(x, taught, store)
     truth = hints = true_signals(x, clips, store)
@@ -30,15 +31,15 @@ def sound(x: Experiment, store: Store) -> Path:
         predictor = store(artefacts.train_predictor, x.predictor, x.control, x.positions, lesson, seen, taught)
         motion = store(artefacts.features, "motion", x.motion, clips)
         hints = store(artefacts.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
-    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints)
+    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints, *words)
 
 
 def misled(x: Experiment, way: str, store: Store) -> Path:
     """The sound of `x` by true hints that are wrong on purpose (`bench.stages.distort`): what follows its hint must change."""
     clips, taught = decoded(x.data, store), decoded(x.taught, store)
     wrong = store(artefacts.distort, way, x.control, x.scale, x.step, x.split, clips, true_signals(x, clips, store))
-    net = controlnet(x, taught, store)
-    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, wrong)
+    net, words = controlnet(x, taught, store), pseudo_words(x, clips, store)
+    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, wrong, *words)
 
 
 def reference(x: Experiment, store: Store) -> Path:
@@ -66,6 +67,17 @@ def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
     latents = store(artefacts.latents, x.backbone, taught)
     lesson = true_signals(x, taught, store)
     return store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, taught, lesson)
+
+
+def pseudo_words(x: Experiment, clips: Path, store: Store) -> tuple:
+    """What sampling is told besides the prompts: nothing, or the inversion, its adapter and the looks of `clips`."""
+    if x.adapter is None:
+        return ()
+    taught = decoded(x.taught, store)
+    latents = store(artefacts.latents, x.backbone, taught)
+    seen = store(artefacts.features, "looks", x.looks, taught)
+    net = store(artefacts.train_inversion, x.adapter, x.prompt, x.backbone, latents, taught, seen)
+    return x.adapter, net, store(artefacts.features, "looks", x.looks, clips)
 
 
 def true_signals(x: Experiment, clips: Path, store: Store) -> Path:

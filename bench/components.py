@@ -63,6 +63,7 @@ def groups() -> dict[str, Group]:
         fixed(
             "sampling", "dpm", {n: f"melqcd.sampling:{c}" for n, c in (("dpm", "DPMSolver"), ("ddim", "DDIM"), ("pndm", "PNDM"))}
         ),
+        fixed("inversion", "none", {"none": "melqcd.settings:NoInversion", "adapter": "melqcd.settings:Adapter"}),
         fixed("judges", ("sync", "lab"), JUDGES),
         fixed("machine", "here", {"here": "bench.experiment:Here"}),
     ]

@@ -15,7 +15,7 @@ from bench.prompts import Prompt
 from controls.base import Control
 from melqcd.mel import MelScale
 from melqcd.sampling import Sampler
-from melqcd.settings import V2X, ControlNet
+from melqcd.settings import V2X, Adapter, ControlNet, Inversion, NoInversion
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Experiment:
     backbone: AnyBackbone
     sampling: Sampler
     judges: tuple[Judge, ...]
-    # of the video; `chain` and records name it where the control is made of the video, so that it is no part of others' identity
+    # of the video; `chain` and records name it where control or prompt are made of the video: it is no part of others' identity
     looks: Encoder = field(default=LabLooks(), metadata={"key": False})
     predictor: V2X = V2X()
     controlnet: ControlNet = ControlNet()
@@ -40,6 +40,7 @@ class Experiment:
     )
     prompt: Prompt = "label"  # label: the class's name (the paper's protocol); generic: the same words for all
     split: Literal["test", "val"] = "test"  # what is generated and scored; tuning sees val
+    inversion: Inversion = field(default=NoInversion(), metadata={"added": NoInversion()})  # pseudo-words behind the prompt
 
     def __post_init__(self):
         if isinstance(self.predicted, tuple):
@@ -72,6 +73,11 @@ class Experiment:
     def watches(self) -> bool:
         """True for a control that is made of the video's looks."""
         return self.control.source == "video"
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """What makes pseudo-words of the video's looks; None where the prompt stands alone."""
+        return self.inversion if isinstance(self.inversion, Adapter) else None
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from bench.identity import digest, told
 from bench.record import Record
 from bench.store import Store, packages
 from controls import registry
+from melqcd.settings import NoInversion
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Row:
     @property
     def id(self) -> str:
         """Of its record: the same for the same experiment."""
-        return digest(["run", self.reference, self.x, *([self.x.looks] if self.x.watches else [])])
+        return digest(["run", self.reference, self.x, *([self.x.looks] if self.x.watches or self.x.adapter else [])])
 
     def scores(self, store: Store) -> Path:
         return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
@@ -46,13 +47,16 @@ def at_hand(measured: list[Path], store: Store) -> list[Path]:
 def rows_of(xs: list[Experiment]) -> list[Row]:
     """Floor, the controls asked for (by true hints, and by predicted ones where there is something to predict), and ceilings."""
     x = xs[0]
-    none, oracle = (replace(x, control=registry.load(name)(), predicted="none") for name in ("none", "oracle"))
+    plain = replace(
+        x, predicted="none", inversion=NoInversion()
+    )  # floor and ceilings are the same whatever the prompt says besides
+    none, oracle = (replace(plain, control=registry.load(name)()) for name in ("none", "oracle"))
     rows = [Row("none", none)]
     for one in xs:
         name = control_name(one)
         if name in ("none", "oracle"):
             continue
-        if one.watches:  # what is made of the video is as true as it is predicted
+        if one.watches or not one.controls:  # what is made of the video, or nothing, is as true as it is predicted
             rows.append(Row(name, replace(one, predicted="none")))
             continue
         rows.append(Row(f"{name}, true hints", replace(one, predicted="none")))
@@ -63,12 +67,13 @@ def rows_of(xs: list[Experiment]) -> list[Row]:
 
 
 def control_name(x: Experiment) -> str:
-    """The word by which the control is chosen, with the settings that are not its defaults."""
+    """The word by which the control is chosen, with the settings that are not its defaults, and how many pseudo-words go with it."""
     cls = type(x.control)
     name = next((n for n in registry.names() if _is(n, cls)), cls.__name__)
     default = told(cls())
     changed = [f"{k}={v}" for k, v in told(x.control).items() if default.get(k) != v]
-    return " ".join([name, *changed])
+    words = [f"+ {x.adapter.tokens} pseudo-words"] if x.adapter else []
+    return " ".join([name, *changed, *words])
 
 
 def _is(name: str, cls: type) -> bool:
@@ -130,6 +135,14 @@ def _remarks(record: Record) -> list[str]:
     if facts.get("controlnet") and "predicted" not in name:
         effect = facts["controlnet"]
         lines.append(f"{name}: validation loss {effect['with hint']:.4f} with the hint, {effect['without']:.4f} without")
+    if facts.get("inversion") and "predicted" not in name:
+        heard = facts["inversion"]
+        lines.append(
+            f"{name}: the adapter's validation loss is {heard['with words']:.4f}, {heard['of another clip']:.4f} with another "
+            f"clip's pseudo-words, {heard['without']:.4f} without"
+        )
+    if facts.get("no_picture"):
+        lines.append(f"{name}: {facts['no_picture']} clips have no picture to make pseudo-words of and are left out")
     if facts.get("no_hint"):
         lines.append(
             f"{name}: {facts['no_hint']} clips have no picture to make a hint of and are left out (skipped.json of the sound)"
@@ -180,11 +193,14 @@ def _facts(row: Row, asked: dict[str, Path], results: Path) -> dict[str, Any]:
     clips = json.loads((asked["clips"] / "facts.json").read_text())
     facts |= {"clips": clips["splits"].get(row.x.split, {}), "listed": clips["listed"]}
     if "sound" in asked:
-        facts["no_hint"] = len(json.loads((asked["sound"] / "skipped.json").read_text())["no hint"])
+        skipped = json.loads((asked["sound"] / "skipped.json").read_text())
+        facts |= {why.replace(" ", "_"): len(ids) for why, ids in skipped.items()}
     if "hints" in asked:
         facts["predictor"] = json.loads((asked["hints"] / "predictor.json").read_text()).get(row.x.split, {})
     if "controlnet" in asked:
         facts["controlnet"] = json.loads((asked["controlnet"] / "training.json").read_text()).get("validation")
+    if "inversion" in asked:
+        facts["inversion"] = json.loads((asked["inversion"] / "training.json").read_text()).get("validation")
     for kind, path in (("sound", asked.get("sound") or asked["reference"]), ("films", asked["films"])):
         # a record is read on other machines too: below the results folder it is told from there
         facts[kind] = str(path.relative_to(results) if path.is_relative_to(results) else path)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from melqcd.backbone import Backbone
+    from melqcd.inversion import InversionAdapter
 
 
 @dataclass(frozen=True)
@@ -120,3 +121,43 @@ class ControlNet:
         from melqcd.controlnet import show
 
         return show(self, hint, backbone)
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What the prompt says besides its words."""
+
+
+@dataclass(frozen=True)
+class NoInversion(Inversion):
+    """Nothing: the prompt alone."""
+
+
+@dataclass(frozen=True)
+class Adapter(Inversion):
+    """Textual inversion: the video's mean CLIP embedding as pseudo-words behind the prompt (paper, 4.4), trained by itself.
+
+    Only the adapter learns; the text encoder stays the backbone's (the release carries a second copy of it).
+    """
+
+    tokens: int = 32  # n: pseudo-words, 1 ... 64; Table 7 finds 32 best. All of a prompt is 77 tokens: 32 leave it 42
+    dropout: float = 0.5  # inside the adapter, in training only; the released value (the release leaves it on when it generates)
+    training: Training = Training(steps=900, batch=16, lr=1e-3)  # the lab's, as its ControlNets; the paper names none
+
+    def __post_init__(self):
+        if not 1 <= self.tokens <= 64:
+            raise ValueError(f"tokens (n) must lie between 1 and 64, got {self.tokens}: a prompt has 77 tokens in all")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+
+    def build(self, looks: int, backbone: Backbone) -> InversionAdapter:
+        """A new adapter for embeddings of width `looks`."""
+        from melqcd.inversion import build
+
+        return build(self, looks, backbone)
+
+    def load(self, path: Path | str, backbone: Backbone) -> InversionAdapter:
+        """What the training wrote at `path`, in evaluation mode. Raises ValueError where it is damaged or of other settings."""
+        from melqcd.inversion import load
+
+        return load(self, path, backbone)

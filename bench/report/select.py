@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.record import read
-from bench.report.spec import RowSpec, Spec, Where
+from bench.report.spec import OWN, RowSpec, Spec, Where
 
 SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "experiment.controlnet.training.seed")
 PROMPT = "experiment.prompt"
-SIGNAL = "experiment.control."  # settings of the signal itself may differ between rows
+WORDS_SEED = "experiment.inversion.training.seed"  # that of the pseudo-words, where there are any
+BEFORE = {"experiment.inversion.is": "NoInversion"}  # what records that are older than a setting were made with
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,13 @@ class Kept:
         return self.told.get("status") == "done"
 
     @property
+    def outside(self) -> bool:
+        """Whether `bench score` made it, of sounds that some other system generated."""
+        return self.told.get("kind") == "score"
+
+    @property
     def seed(self) -> tuple:
-        return tuple(self.flat.get(name) for name in SEEDS)
+        return (*(self.flat.get(name) for name in SEEDS), self.flat.get(WORDS_SEED, self.flat.get(SEEDS[0])))
 
     def suits(self, where: Where) -> bool:
         for path, wanted in where.items():
@@ -91,23 +97,31 @@ def kept(folders: Sequence[Path]) -> list[Kept]:
     found: dict[str, Kept] = {}
     for folder in folders:
         for told in read(folder):
-            one = Kept(told, folder, flat(told))
+            found_in = flat(told)
+            one = Kept(told, folder, {**(BEFORE if "experiment.control.is" in found_in else {}), **found_in})
             if one.id not in found or (one.done and not found[one.id].done):
                 found[one.id] = one
     return list(found.values())
 
 
 def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Group], list[str]]:
-    """(tables, most complete first; why records that a row would take are in none of them)."""
-    suiting = [r for r in records if r.suits({**spec.where, **where}) and any(of_row(r, row) for row in spec.rows)]
-    free = {path for form in spec.forms for path in form.where} | set(SEEDS) | {"experiment.name"}
+    """(tables, most complete first; why records that a row would take are in none of them).
+
+    Sounds of other systems (`bench score`) have no settings: they stand in every table of the same clips.
+    """
+    suiting = [r for r in records if r.outside or r.suits({**spec.where, **where})]
+    suiting = [r for r in suiting if any(of_row(r, row) for row in spec.rows)]
+    free = _free(spec)
     by_settings: dict[str, list[Kept]] = {}
-    for record in suiting:
+    outside = [r for r in suiting if r.outside]
+    for record in (r for r in suiting if not r.outside):
         by_settings.setdefault(json.dumps(_settings(record, free), sort_keys=True), []).append(record)
     parts = []
     for same in by_settings.values():
         hashes = sorted({r.told["facts"].get("clips_hash", "") for r in same if r.done}) or [""]
         parts += [(h, [r for r in same if not r.done or r.told["facts"].get("clips_hash", "") == h]) for h in hashes]
+    parts += [(h, []) for h in sorted({r.told["facts"]["clips_hash"] for r in outside} - {h for h, _ in parts})]
+    parts = [(h, [*part, *(r for r in outside if r.told["facts"]["clips_hash"] == h)]) for h, part in parts]
     apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
     found = [Group(tuple(part), differs, h) for (h, part), differs in zip(parts, apart, strict=True)]
     found.sort(key=lambda g: (-_filled(g, spec), g.clips, g.apart.get(PROMPT) != "label", json.dumps(g.apart, default=str)))
@@ -129,12 +143,14 @@ def spoken(apart: Mapping[str, Any]) -> str:
     return ", ".join(f"{path.removeprefix('experiment.')}={value}" for path, value in apart.items())
 
 
-def _settings(record: Kept, free: set[str]) -> dict[str, Any]:
-    return {
-        path: value
-        for path, value in record.flat.items()
-        if path.startswith("experiment.") and path not in free and not path.startswith(SIGNAL) and not path.endswith(".root")
-    }
+def _free(spec: Spec) -> Callable[[str], bool]:
+    """Whether records of one table may differ in a setting."""
+    exact = {*spec.free, *SEEDS, WORDS_SEED, f"{OWN}name"}
+    return lambda path: path in exact or path.startswith(spec.components) or path.endswith(".root") or not path.startswith(OWN)
+
+
+def _settings(record: Kept, free: Callable[[str], bool]) -> dict[str, Any]:
+    return {} if record.outside else {path: value for path, value in record.flat.items() if not free(path)}
 
 
 def _apart(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:

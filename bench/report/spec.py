@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,29 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """A column that is no metric: what the records say at `path`. codes: a number of codes, as a power of two where it is large."""
+
+    name: str
+    heading: str
+    path: str
+    scale: float = 1.0
+    digits: int = 2
+    codes: bool = False
+
+    def said(self, value: float) -> str:
+        """`value` as the table prints it."""
+        if self.codes:
+            return f"{value:,.0f}" if value < MANY else f"2^{log2(value):.1f}"
+        return f"{value * self.scale:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
 class Published:
-    """Values that others printed: {row's label: {form: values in the order of `metrics`}}. Never ranked, never in a column of ours."""
+    """Values that others printed: {row's label: {form: values in the order of `metrics`}}. Never ranked, never in a column of ours.
+
+    metrics: of the table, or names of facts; `ib_av x 100` where the paper prints a multiple.
+    """
 
     source: str
     metrics: tuple[str, ...]
@@ -56,11 +78,25 @@ class Spec:
     gap: tuple[str, str] | None = None  # names of two forms whose difference, second minus first, is shown
     gaps: tuple[tuple[str, str], ...] = ()  # labels of rows whose gaps are compared
     published: Published | None = None
+    facts: tuple[Fact, ...] = ()  # columns before those of the metrics
+
+    @property
+    def free(self) -> set[str]:
+        """Settings in which records of one table may differ because rows or forms choose by them."""
+        return {path for one in (*self.rows, *self.forms) for path in one.where}
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Beginnings of paths of components, the control and others, of which a row names a setting: all of these may differ."""
+        named = {path.split(".")[1] for row in self.rows for path in row.where if path.count(".") > 1 and path.startswith(OWN)}
+        return tuple(f"{OWN}{name}." for name in sorted(named | {"control"}))
 
 
+OWN = "experiment."
+MANY = 10**6  # codes; more are told as a power of two
 KEYS = {
     **{"title": str, "about": str, "where": dict, "rows": list, "forms": list, "metrics": list},
-    **{"gap": list, "gaps": list, "published": dict},
+    **{"gap": list, "gaps": list, "published": dict, "facts": list},
 }
 
 
@@ -72,22 +108,33 @@ def metric(short: str) -> Metric:
     return known[short]
 
 
+def printed(facts: tuple[Fact, ...], name: str) -> tuple[str, Callable[[float], str]]:
+    """(heading, how a value is printed) of a published column: a fact's, or a metric's with `x 100` behind it where it is a multiple."""
+    for fact in facts:
+        if fact.name == name:
+            return fact.heading, replace(fact, scale=1.0).said
+    short, times, factor = name.partition(" x ")
+    known = metric(short)
+    return known.heading + f" x {factor}" * bool(times), lambda value: f"{value:.{known.digits}f}"
+
+
 def load(name: str) -> Spec:
     """The report called `name` (a path, a name in ./reports, or one that came along); Refused naming what is wrong in it."""
     path = shelf.find("reports", name)
     told = shelf.read(path, KEYS, needed=("title", "rows", "forms", "metrics"))
     rows = tuple(_made(RowSpec, r, path, "rows") for r in told["rows"])
     forms = tuple(_made(Form, f, path, "forms") for f in told["forms"])
+    facts = _facts(told, path)
     try:
         metrics = tuple(map(str, told["metrics"]))
         for short in metrics:
             metric(short)
-        published = _published(told["published"], path) if "published" in told else None
+        published = _published(told["published"], path, facts) if "published" in told else None
     except Refused as error:
         raise Refused(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
     spec = Spec(
         path.stem, told["title"], rows, forms, metrics, told.get("about", ""), told.get("where", {}),
-        tuple(told["gap"]) if "gap" in told else None, tuple(map(tuple, told.get("gaps", []))), published,
+        tuple(told["gap"]) if "gap" in told else None, tuple(map(tuple, told.get("gaps", []))), published, facts,
     )  # fmt: skip
     _check(spec, path)
     return spec
@@ -126,7 +173,7 @@ def _made(cls: type, given: Any, path: Path, key: str):
     except TypeError as error:
         raise Refused(f"{path}: {key}: {given!r} lacks a key: {error}") from error
     name = getattr(made, "label", None) or getattr(made, "name", None)
-    if not isinstance(name, str) or not isinstance(made.where, dict):
+    if not isinstance(name, str) or not isinstance(getattr(made, "where", {}), dict):
         raise Refused(f"{path}: {key}: {given!r} needs a name in quotes and a mapping `where`")
     return made
 
@@ -134,10 +181,14 @@ def _made(cls: type, given: Any, path: Path, key: str):
 def read_published(path: Path) -> Published:
     """The published block of the report in `path`; Refused without one."""
     told = shelf.read(path, KEYS, needed=("published",))
-    return _published(told["published"], path)
+    return _published(told["published"], path, _facts(told, path))
 
 
-def _published(given: Mapping[str, Any], path: Path) -> Published:
+def _facts(told: Mapping[str, Any], path: Path) -> tuple[Fact, ...]:
+    return tuple(_made(Fact, f, path, "facts") for f in told.get("facts", []))
+
+
+def _published(given: Mapping[str, Any], path: Path, facts: tuple[Fact, ...]) -> Published:
     try:
         metrics = tuple(given["metrics"])
         rows = {
@@ -148,7 +199,7 @@ def _published(given: Mapping[str, Any], path: Path) -> Published:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"{path}: published needs source, metrics and rows of numbers: {error!r}") from error
     for short in metrics:
-        metric(short)
+        printed(facts, short)
     for row, of in rows.items():
         for form, values in of.items():
             if len(values) != len(metrics):

@@ -9,7 +9,7 @@ from bench.report.cells import Cell, Cells, Column, gap
 from bench.report.costs import Cost, cost_of
 from bench.report.marks import AGREE, SURE, Order, agreement, compared_gaps, orders, p_of, ranked_cells, said
 from bench.report.select import Group
-from bench.report.spec import Form, RowSpec, Spec, metric
+from bench.report.spec import Fact, Form, RowSpec, Spec, printed
 
 WORLD = "Procedural world: not comparable with published values."
 DASH = "–"
@@ -65,19 +65,19 @@ def published(spec: Spec) -> Table:
     """The values that others printed: a table of their own, unranked."""
     block = spec.published
     assert block is not None
-    shown = [metric(m) for m in block.metrics]
+    shown = [printed(spec.facts, m) for m in block.metrics]
     forms = list(dict.fromkeys(form for of in block.rows.values() for form in of))
     lines = []
     for row in spec.rows:
         if row.label in block.rows:
             told = block.rows[row.label]
             texts = [
-                Shown(f"{v:.{m.digits}f}", cell=Cell(v, why="published"), form=form)
+                Shown(said_as(v), cell=Cell(v, why="published"), form=form)
                 for form in forms
-                for v, m in zip(told.get(form, ()), shown, strict=True)
+                for v, (_, said_as) in zip(told.get(form, ()), shown, strict=True)
             ]
             lines.append(Line(row.label, row.by, texts))
-    return Table("published", block.source.strip(), [(form, m.heading) for form in forms for m in shown], lines)
+    return Table("published", block.source.strip(), [(form, heading) for form in forms for heading, _ in shown], lines)
 
 
 def _heading(spec: Spec, group: Group, cells: Cells) -> list[str]:
@@ -88,6 +88,7 @@ def _heading(spec: Spec, group: Group, cells: Cells) -> list[str]:
     every = [cells.cell(row, form, column) for row in spec.rows for form in spec.forms for column in cells.columns.values()]
     runs = sorted({cell.runs for cell in every if cell.value is not None})
     judges = ", ".join(str(j.get("is", j)) for j in first.flat.get("experiment.judges", []) if isinstance(j, dict))
+    judges = judges or ", ".join(v for k, v in first.flat.items() if k.startswith("experiment.judges.") and k.endswith(".is"))
     about.append(f"Values are means over seeds (runs behind a value: {_range(runs)}); judges: {judges or '?'}")
     return about
 
@@ -99,12 +100,17 @@ def _range(numbers: Sequence[int]) -> str:
 def _narrow(cells: Cells, columns: list[Column], order: list[Order], heading: list[str]) -> Table:
     spec = cells.spec
     forms = {f.name: f for f in spec.forms}
-    heads = [(form, c.metric.heading) for form in forms for c in columns]
+    heads = [
+        (form, heading) for form in forms for heading in [*(f.heading for f in spec.facts), *(c.metric.heading for c in columns)]
+    ]
     if spec.gap:
         heads += [(f"gap: {spec.gap[1]} minus {spec.gap[0]}", c.metric.heading) for c in columns]
     lines = []
     for row in spec.rows:
-        shown = [_shown(cells, row, form, column, order) for form in spec.forms for column in columns]
+        shown = []
+        for form in spec.forms:
+            shown += [_fact(cells, row, form, fact) for fact in spec.facts]
+            shown += [_shown(cells, row, form, column, order) for column in columns]
         if spec.gap:
             shown += [_gap(cells, row, (forms[spec.gap[0]], forms[spec.gap[1]]), column) for column in columns]
         lines.append(Line(row.label, row.by, shown, row.ranked))
@@ -139,6 +145,15 @@ def _shown(cells: Cells, row: RowSpec, form: Form, column: Column, order: list[O
     found = next((o for o in order if o.form == form and o.column == column and o.sure), None)
     mark = {found.best: "best", found.second: "second"}.get(row.label, "") if found else ""
     return Shown(text, mark if row.ranked else "", cell, form.name, column)
+
+
+def _fact(cells: Cells, row: RowSpec, form: Form, fact: Fact) -> Shown:
+    """The mean over the records of what they say at the fact's path; a dash where none says it."""
+    values = [r.flat[fact.path] for r in cells.records(row, form)[0] if r.flat.get(fact.path) is not None]
+    if not values:
+        return Shown(DASH, form=form.name)
+    mean = sum(values) / len(values)
+    return Shown(fact.said(mean), cell=Cell(mean), form=form.name)
 
 
 def _gap(cells: Cells, row: RowSpec, forms: tuple[Form, Form], column: Column) -> Shown:

@@ -13,12 +13,13 @@ from bench.backbones import AnyBackbone
 from bench.clipset import Clips
 from bench.context import Context
 from bench.hints import Hints
+from bench.inverted import inverted
 from bench.prompts import Prompt, prompt_of
 from bench.store import replace_file, write_json
 from bench.windows import covering, join
 from controls.base import Control
 from melqcd.sampling import Sampler
-from melqcd.settings import ControlNet
+from melqcd.settings import Adapter, ControlNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +35,13 @@ STEP = 4  # windows begin on a slot
 def sample(
     out: Path, part: Path, ctx: Context, sampler: Sampler, prompt: Prompt, backbone: AnyBackbone, split: str, clips: Path,
     control: Control | None, how: ControlNet | None, net: Path | None, hints: Path | None,
+    inversion: Adapter | None = None, adapter: Path | None = None, looks: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the sound of every clip of `split` as ID.wav, and sounds.csv; without a control from the text alone.
 
-    A clip longer than the backbone's picture is made in windows that overlap by an eighth and are cross-faded. Clips whose hint
-    could not be made (no picture to predict from) are left out; skipped.json names them.
+    A clip longer than the backbone's picture is made in windows that overlap by an eighth and are cross-faded; all have the
+    pseudo-words of its whole video. Clips whose hint or pseudo-words could not be made (no picture to make them of) are left out;
+    skipped.json names them.
     """
     torch = ctx.torch()
     from melqcd.sampling import clip_noise, generate
@@ -46,10 +49,11 @@ def sample(
     model = backbone.load(ctx.device)
     drawn = Hints(control, hints, model.scale) if control is not None and hints is not None else None
     loaded = how.load(net, model) if how is not None and net is not None else None
+    wordy = inverted(inversion, adapter, looks, model)
     empty = model.words([""])
 
     def pictures(ids: Sequence[str], labels: Sequence[str], firsts: Sequence[int]) -> Tensor:
-        words = model.words(labels)
+        words = model.words(labels) if wordy is None else wordy(labels, ids)
         # the noise of a clip's window: by clip and place, so that it is the same under every control
         noise = torch.cat(
             [clip_noise([i], model.latent_shape, seed=sampler.seed, sample=f) for i, f in zip(ids, firsts, strict=True)]
@@ -60,9 +64,15 @@ def sample(
         return model.decode(generate(model, sampler, noise, words, net=loaded, shown=shown, empty=empty))
 
     known = Clips(clips, ctx.roots.get(clips.name))
-    ids = [i for i in known.ids(split) if drawn is None or i in drawn]
+    drawable = [i for i in known.ids(split) if drawn is None or i in drawn]
+    ids = [i for i in drawable if wordy is None or i in wordy]
+    if wordy is not None:
+        wordy.check(prompt_of(known.rows[i].label, prompt, clip=i) for i in ids)
     _sounds(out, part, ctx, known, ids, model, backbone.voice(ctx.device), pictures, prompt, "sampling")
-    write_json(out / "skipped.json", {"no hint": sorted(set(known.ids(split)) - set(ids))})
+    skipped = {"no hint": sorted(set(known.ids(split)) - set(drawable))}
+    if wordy is not None:
+        skipped |= {"no picture": sorted(set(drawable) - set(ids))}
+    write_json(out / "skipped.json", skipped)
 
 
 def reconstruct(out: Path, part: Path, ctx: Context, backbone: AnyBackbone, split: str, clips: Path) -> None:
