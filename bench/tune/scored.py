@@ -13,6 +13,7 @@ from typing import Any
 from bench import cost, sweep
 from bench.errors import Failed, Refused
 from bench.metrics import column_ids
+from bench.settings import compose
 from bench.store import Store
 from bench.tune.space import Setting, words
 from bench.tune.study import FACTS, Constraint, Objective, Study
@@ -53,7 +54,11 @@ class Runs:
 
     def allowed(self, setting: Setting) -> bool:
         """False for a setting that a constraint excludes before anything runs. Refused where it is no experiment at all."""
-        x = _composed(self.lines(setting)[:1])[0].row.x
+        line = self.lines(setting)[0]
+        try:
+            x, _ = compose(*line.words, site=False)
+        except Refused as error:
+            raise Refused(f"{' '.join(line.words)}: {error}") from error
         facts = cost.nominal(x.control, x.scale.rate_frames / x.step)
         return all(facts[c.value] <= c.at_most for c in self.plan.constraints if c.before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -48,7 +49,9 @@ def joined(
     tells, kept = plan.tells(), study.user_attrs.get(TELLS)
     if kept is None:
         study.set_user_attr(TELLS, tells)
-        study.set_metric_names([o.name for o in plan.objectives])
+        with warnings.catch_warnings():  # an experimental function of Optuna: its dashboard alone shows the names
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([o.name for o in plan.objectives])
     elif kept != tells:
         other = next(k for k in tells if kept.get(k) != tells[k])
         raise Refused(

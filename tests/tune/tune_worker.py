@@ -34,6 +34,8 @@ def main(storage: str, log: str, sampler: str, trials: int, lease_s: float) -> N
             time.sleep(0.05)
         return Outcome((1 / bound + 1 / bands, bound * bands / 100))
 
+    while not Path(log).with_name("go").exists():
+        time.sleep(0.01)
     study = joined(plan(sampler, trials), opened(storage), "four", lambda _: True)
     work(study, evaluate, worker=Worker(lease_s), say=lambda text: print(os.getpid(), text, flush=True))
 
