@@ -1,4 +1,4 @@
-"""Where sweep and report files lie: a path, then ./sweeps or ./reports, then what came with the package."""
+"""Where sweep, study and report files lie: a path, then ./sweeps or ./reports, then what came with the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.errors import Refused, near
 
-Kind = Literal["sweeps", "reports"]
+Kind = Literal["sweeps", "sweeps/studies", "reports"]
 
 
 def shelves(kind: Kind) -> list[Path]:

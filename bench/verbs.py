@@ -1,4 +1,4 @@
-"""The verbs about many runs: `bench sweep`, `bench plan`, `bench report`."""
+"""The verbs about many runs: `bench sweep`, `bench plan`, `bench report`, `bench tune`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.cli import WORDS, open_store
 from bench.errors import Failed, Refused
+from bench.tune import verb as tuning
 
 
 def add(verb) -> None:
@@ -22,6 +23,7 @@ def add(verb) -> None:
     sub.add_argument("--format", choices=("terminal", "md", "csv", "latex"), help="default: terminal; with --out all others")
     sub.add_argument("--out", type=Path, help="a folder for the tables and for the picture as PNG and SVG")
     sub.add_argument("--where", nargs="*", default=[], metavar="PATH=VALUE", help="only such records: experiment.prompt=label")
+    tuning.add(verb, WORDS)
 
 
 def sweep(args) -> None:
