@@ -95,8 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
     from bench import verbs as many
+    from bench.jobs import verbs as jobs
 
     many.add(verb)
+    jobs.add(verb)
     return parser
 
 
@@ -130,7 +132,7 @@ def _run(args) -> None:
     from bench.run import rows_of, run
     from bench.settings import compose, expand, site_words
 
-    lines = expand([*site_words(), *args.words])
+    lines = expand([*site_words(args.words), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
     store = open_store(machine, deferred=True)

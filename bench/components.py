@@ -60,6 +60,10 @@ def groups() -> dict[str, Group]:
             "sampling", "dpm", {n: f"melqcd.sampling:{c}" for n, c in (("dpm", "DPMSolver"), ("ddim", "DDIM"), ("pndm", "PNDM"))}
         ),
         fixed("judges", ("sync", "lab"), JUDGES),
-        fixed("machine", "here", {"here": "bench.experiment:Here"}),
+        fixed(
+            "machine",
+            "here",
+            {"here": "bench.experiment:Here", "local": "bench.jobs.machines:Local", "slurm": "bench.jobs.machines:Slurm"},
+        ),
     ]
     return {g.name: g for g in found}
