@@ -94,13 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    from bench import doubt
+    from bench import doubt, verbs_weights
     from bench import verbs as many
-    from bench import verbs_weights as own
+    from bench.jobs import verbs as jobs
 
-    many.add(verb)
-    doubt.add(verb)
-    own.add(verb)
+    for each in (many, jobs, doubt, verbs_weights):
+        each.add(verb)
     return parser
 
 
@@ -134,7 +133,7 @@ def _run(args) -> None:
     from bench.run import rows_of, run
     from bench.settings import compose, expand, site_words
 
-    lines = expand([*site_words(), *args.words])
+    lines = expand([*site_words(args.words), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
     store = open_store(machine, deferred=True)

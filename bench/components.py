@@ -65,6 +65,10 @@ def groups() -> dict[str, Group]:
         ),
         fixed("inversion", "none", {"none": "melqcd.settings:NoInversion", "adapter": "melqcd.settings:Adapter"}),
         fixed("judges", ("sync", "lab"), JUDGES),
-        fixed("machine", "here", {"here": "bench.experiment:Here"}),
+        fixed(
+            "machine",
+            "here",
+            {"here": "bench.experiment:Here", "local": "bench.jobs.machines:Local", "slurm": "bench.jobs.machines:Slurm"},
+        ),
     ]
     return {g.name: g for g in found}

@@ -103,6 +103,11 @@ class Machine:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 (the allotted cores) or more, got {getattr(self, name)}")
 
+    @property
+    def sends(self) -> bool:
+        """True where a sweep is given to jobs in processes of their own."""
+        return False
+
     def context(self) -> Context:
         from bench.context import allotted_cores
 

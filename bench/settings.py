@@ -24,7 +24,7 @@ def compose(*words: str, site: bool = True) -> tuple[Experiment, Machine]:
     site: put the words of the environment variable BENCH_WORDS first.
     Raises Refused, in one line, for a setting that does not exist, has the wrong type or an impossible value.
     """
-    parsed = _parse([*(site_words() if site else ()), *words])
+    parsed = _parse([*(site_words(words) if site else ()), *words])
     known = groups()
     chosen, rest = _choices(parsed, known)
     tree = {name: _defaults_of(known[name], chosen[name]) for name in known}
@@ -52,9 +52,19 @@ def component(group: str, name: str, *words: str):
     return build(cls, _merge({group: _tree(cls)}, parsed)[group], group)
 
 
-def site_words() -> list[str]:
-    """The words that this site puts before all others, from BENCH_WORDS in the same grammar."""
-    return shlex.split(os.environ.get("BENCH_WORDS", ""))
+def site_words(words: Sequence[str] = ()) -> list[str]:
+    """The words that this site puts before all others, from BENCH_WORDS in the same grammar.
+
+    words: what follows. Where they choose another machine than the site's, the site's settings of its own machine are left out.
+    """
+    site = shlex.split(os.environ.get("BENCH_WORDS", ""))
+    asked = [word for word in (*site, *words) if word.startswith("machine=")]
+    machines = groups()["machine"]
+    name = asked[-1].partition("=")[2] if asked else ""
+    if name not in machines.names():
+        return site
+    own = {f.name for f in fields(machines.find(name))}
+    return [w for w in site if not w.startswith("machine.") or w.partition("=")[0].split(".")[1] in own]
 
 
 def expand(words: Sequence[str]) -> list[list[str]]:

@@ -78,7 +78,7 @@ def _expanded(path: Path, line: Line) -> list[list[str]]:
     from bench.settings import expand, site_words
 
     try:
-        return expand(_last_of_each([*site_words(), *line.words]))
+        return expand(_last_of_each([*site_words(line.words), *line.words]))
     except Refused as error:
         raise Refused(f"{path}: {' '.join(line.words)}: {error}") from error
 
@@ -125,11 +125,7 @@ def sweep(runs: Sequence[Run], bad: dict[Line, str], store: Store, results: Path
     """Make what is missing of each run, keep a record of each and print a line for each; only Stopped ends it early."""
     swept, keys = Swept(), set()
     varying = _varying([r.line for r in runs])
-    for line, why in bad.items():
-        words = list(line.words)
-        Record(digest(["line", words]), "run", "failed", words, {"name": " ".join(words)}, {}, {"reason": why}).write(results)
-        swept.failed[" ".join(words)] = why
-        print(f"[-/{len(runs)}] {' '.join(words)}: FAILED: {why}", flush=True)
+    keep_bad(bad, swept, len(runs), results)
     for i, run in enumerate(runs):
         about = f"[{i + 1}/{len(runs)}] {run.row.name}  {' '.join(w for w in run.line.words if w in varying)}".rstrip()
         began, before = time.perf_counter(), len(store.made)
@@ -137,7 +133,7 @@ def sweep(runs: Sequence[Run], bad: dict[Line, str], store: Store, results: Path
             needed, scores = _needed(run.row, store)
             swept.asked += len(needed)
             keys |= needed
-            if _there(results, run.row, scores):
+            if there(results, run.row, scores):
                 swept.there.append(run.row.id)
                 print(f"{about}: there", flush=True)
                 continue
@@ -146,7 +142,7 @@ def sweep(runs: Sequence[Run], bad: dict[Line, str], store: Store, results: Path
             raise
         except Exception as error:  # whatever it is: the record says so, and the other runs go on
             why = f"{error}" if isinstance(error, (Refused, RuntimeError)) else f"{type(error).__name__}: {error}"
-            _keep_failure(run, error, why, results)
+            keep_failure(run, why, "".join(traceback.format_exception(error)[-12:]), results)
             swept.failed[run.row.name] = why
             print(f"{about}: FAILED: {why}", flush=True)
             continue
@@ -155,6 +151,15 @@ def sweep(runs: Sequence[Run], bad: dict[Line, str], store: Store, results: Path
         print(f"{about}: done in {took}, {len(store.made) - before} artefacts made", flush=True)
     swept.distinct, swept.made = len(keys), len(store.made)
     return swept
+
+
+def keep_bad(bad: dict[Line, str], swept: Swept, of: int, results: Path) -> None:
+    """A record, and a line on the terminal, of each line that cannot be composed."""
+    for line, why in bad.items():
+        words = list(line.words)
+        Record(digest(["line", words]), "run", "failed", words, {"name": " ".join(words)}, {}, {"reason": why}).write(results)
+        swept.failed[" ".join(words)] = why
+        print(f"[-/{of}] {' '.join(words)}: FAILED: {why}", flush=True)
 
 
 def summary(swept: Swept) -> str:
@@ -174,7 +179,7 @@ def _needed(row: Row, store: Store) -> tuple[set[str], Path]:
     return {a.key for a in dry.asked}, scores
 
 
-def _there(results: Path, row: Row, scores: Path) -> bool:
+def there(results: Path, row: Row, scores: Path) -> bool:
     """Whether a record of exactly these scores is kept, with its rows."""
     old = _old(results, row)
     if old is None or old.get("status") != "done" or not old.get("rows") or not (results / old["rows"]).exists():
@@ -187,16 +192,16 @@ def _old(results: Path, row: Row) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def _keep_failure(run: Run, error: Exception, why: str, results: Path) -> None:
+def keep_failure(run: Run, why: str, trace: str, results: Path) -> None:
     """A record that says why there are no scores; scores that an earlier run left stay."""
     old = _old(results, run.row)
     if old is not None and old.get("status") == "done":
         return
-    facts = {"reason": why, "traceback": "".join(traceback.format_exception(error)[-12:])}
+    facts = {"reason": why, "traceback": trace}
     experiment = {"name": run.row.name} | told(run.row.x)
     kind = "reference" if run.row.reference else "run"
-    made = {"packages": packages()}
-    Record(run.row.id, kind, "failed", list(run.line.words), experiment, {}, facts, made).write(results)
+    words = [w for w in run.line.words if not w.startswith("machine")]  # where it was tried is nobody's business
+    Record(run.row.id, kind, "failed", words, experiment, {}, facts, {"packages": packages()}).write(results)
 
 
 def _varying(lines: Sequence[Line]) -> set[str]:

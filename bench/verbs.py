@@ -29,7 +29,13 @@ def add(verb) -> None:
 def sweep(args) -> None:
     from bench import sweep
 
-    runs, machine, bad = sweep.checked(sweep.read(args.sweep, args.words), allow_missing=args.allow_missing)
+    lines = sweep.read(args.sweep, args.words)
+    runs, machine, bad = sweep.checked(lines, allow_missing=args.allow_missing)
+    if machine.sends:
+        from bench.jobs.launch import launch
+
+        launch(Path(args.sweep).stem, lines, runs, bad, machine)
+        return
     store = open_store(machine, deferred=True)
     with store.ctx.signals():
         swept = sweep.sweep(runs, bad, store, Path(machine.results))
@@ -52,7 +58,7 @@ def plan(args) -> None:
         runs, machine, _ = sweep.checked(lines, allow_missing=args.allow_missing)
         rows = [run.row for run in runs]
     else:
-        composed = [compose(*line, site=False) for line in expand([*site_words(), *words])]
+        composed = [compose(*line, site=False) for line in expand([*site_words(words), *words])]
         machine, rows = composed[0][1], rows_of([x for x, _ in composed])
     store = open_store(machine, dry=True)
     wanted = [row.scores(store) for row in rows]

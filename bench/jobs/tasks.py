@@ -1,0 +1,110 @@
+"""A sweep as artefacts to be made: what each run lacks, shared artefacts once, and what each waits for."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import artefacts
+from bench.errors import Refused
+from bench.run import Row
+from bench.store import Store
+from bench.sweep import Line, Run, there
+
+
+@dataclass(frozen=True)
+class Task:
+    """One artefact that does not exist, and a command line that leads to it."""
+
+    key: str
+    line: Line
+    after: tuple[str, ...]  # the tasks that make its inputs
+
+    @property
+    def stage(self) -> str:
+        return self.key.rpartition("-")[0]
+
+
+@dataclass(frozen=True)
+class Want:
+    """One run: what it lacks, in the order of making."""
+
+    id: str  # of its record
+    name: str
+    line: Line
+    scores: str
+    needs: tuple[str, ...]
+
+
+@dataclass
+class Planned:
+    """A sweep before anything is made."""
+
+    wants: list[Want] = field(default_factory=list)  # runs without a record of their scores
+    there: list[str] = field(default_factory=list)  # ids of the others
+    broken: dict[str, tuple[Run, str, str]] = field(
+        default_factory=dict
+    )  # by id: runs of which no plan can be made, why, traceback
+    tasks: dict[str, Task] = field(default_factory=dict)  # in an order in which they can be made
+    asked: int = 0  # artefacts of every run, counted run by run
+    distinct: int = 0
+
+
+def products(row: Row, store: Store) -> tuple[Path, Path, list[Path]]:
+    """(scores, films, what else is measured) of a run, asked of `store`."""
+    measured = row.measured(store)
+    scores = row.scores(store)
+    films = store(artefacts.films, next(a.path for a in reversed(store.asked) if a.stage in ("sound", "reference")))
+    return scores, films, measured
+
+
+def planned(runs: Sequence[Run], root: Path, shipped: tuple[Path, ...], results: Path) -> Planned:
+    """What the runs lack; makes nothing."""
+    found, keys = Planned(), set()
+    for run in runs:
+        store = Store(root, dry=True, shipped=shipped)
+        try:
+            scores, films, measured = products(run.row, store)
+        except Exception as error:  # as while sweeping: this run's record says why, and the others go on
+            why = str(error) if isinstance(error, (Refused, RuntimeError)) else f"{type(error).__name__}: {error}"
+            found.broken[run.row.id] = (run, why, "".join(traceback.format_exception(error)[-12:]))
+            continue
+        lacking = needs(store, scores, films, measured)
+        used = {a.key for a in store.asked if a.stage != "cost"}
+        found.asked += len(used)
+        keys |= used
+        if there(results, run.row, scores):
+            found.there.append(run.row.id)
+            continue
+        found.wants.append(Want(run.row.id, run.row.name, run.line, scores.name, tuple(lacking)))
+        inputs = {a.key: a.parts for a in store.asked}
+        for key in lacking:
+            after = tuple(part for part in dict.fromkeys(inputs[key]) if part in lacking)
+            found.tasks.setdefault(key, Task(key, run.line, after))
+    found.distinct = len(keys)
+    return found
+
+
+def needs(store: Store, scores: Path, films: Path, measured: Iterable[Path]) -> list[str]:
+    """What has to be made for a run, in order: its scores and films, and of `measured` what then is at hand."""
+    lacking = store.lacking(scores, films)
+    for one in measured:
+        more = [key for key in store.lacking(one) if key not in lacking]
+        if more == [one.name]:
+            lacking += more
+    return lacking
+
+
+def reachable(line: Line, key: str, store: Store) -> Path:
+    """The artefact `key` of the deferred `store`, found again from the words that lead to it; Refused if they do not."""
+    from bench.sweep import composed
+
+    runs, _, bad = composed([line])
+    if bad:
+        raise Refused(f"{' '.join(line.words)}: {bad[line]}")
+    products(runs[0].row, store)
+    if key not in store.known:
+        raise Refused(f"{key} is not part of {' '.join(line.words)}: code or data are others than when the sweep was planned")
+    return store.find(key)
