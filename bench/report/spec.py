@@ -45,6 +45,16 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A picture of the ranked rows over one of their settings. metrics: as in `Spec`; (): those of the narrow table."""
+
+    title: str
+    x: str  # dotted path into a record
+    label: str = ""  # of the axis
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Spec:
     name: str
     title: str
@@ -56,11 +66,13 @@ class Spec:
     gap: tuple[str, str] | None = None  # names of two forms whose difference, second minus first, is shown
     gaps: tuple[tuple[str, str], ...] = ()  # labels of rows whose gaps are compared
     published: Published | None = None
+    curves: tuple[Curve, ...] = ()
+    loose: bool = False  # rows may differ in every setting but data, split and judges
 
 
 KEYS = {
     **{"title": str, "about": str, "where": dict, "rows": list, "forms": list, "metrics": list},
-    **{"gap": list, "gaps": list, "published": dict},
+    **{"gap": list, "gaps": list, "published": dict, "curves": list},
 }
 
 
@@ -80,14 +92,15 @@ def load(name: str) -> Spec:
     forms = tuple(_made(Form, f, path, "forms") for f in told["forms"])
     try:
         metrics = tuple(map(str, told["metrics"]))
-        for short in metrics:
+        curves = tuple(_made(Curve, c, path, "curves") for c in told.get("curves", []))
+        for short in (*metrics, *(m for c in curves for m in c.metrics)):
             metric(short)
         published = _published(told["published"], path) if "published" in told else None
     except Refused as error:
         raise Refused(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
     spec = Spec(
         path.stem, told["title"], rows, forms, metrics, told.get("about", ""), told.get("where", {}),
-        tuple(told["gap"]) if "gap" in told else None, tuple(map(tuple, told.get("gaps", []))), published,
+        tuple(told["gap"]) if "gap" in told else None, tuple(map(tuple, told.get("gaps", []))), published, curves,
     )  # fmt: skip
     _check(spec, path)
     return spec
@@ -125,8 +138,8 @@ def _made(cls: type, given: Any, path: Path, key: str):
         made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     except TypeError as error:
         raise Refused(f"{path}: {key}: {given!r} lacks a key: {error}") from error
-    name = getattr(made, "label", None) or getattr(made, "name", None)
-    if not isinstance(name, str) or not isinstance(made.where, dict):
+    name = getattr(made, "title", None) or getattr(made, "label", None) or getattr(made, "name", None)
+    if not isinstance(name, str) or not isinstance(getattr(made, "where", {}), dict):
         raise Refused(f"{path}: {key}: {given!r} needs a name in quotes and a mapping `where`")
     return made
 
