@@ -18,10 +18,16 @@ def add(verb) -> None:
     sub = verb("plan", plan, "what exists and what would be made, of words or sweep files (`bench plan table2`); makes nothing")
     sub.add_argument("--allow-missing", action="store_true", help="leave out lines of a sweep that cannot be composed")
     sub = verb("report", report, "tables and pictures from records: `bench report table2 --out reports`", words=False)
-    sub.add_argument("report", help="a path, or the name of a file in reports/")
+    sub.add_argument(
+        "report", nargs="?", default="all", help="a path, or the name of a file in reports/; `all`: a row for every setting"
+    )
     sub.add_argument("words", nargs="*", help="machine.results=DIR: where the records are")
-    sub.add_argument("--format", choices=("terminal", "md", "csv", "latex"), help="default: terminal; with --out all others")
-    sub.add_argument("--out", type=Path, help="a folder for the tables and for the picture as PNG and SVG")
+    sub.add_argument(
+        "--format", choices=("terminal", "md", "csv", "latex", "html"), help="default: terminal; with --out all others"
+    )
+    sub.add_argument("--out", type=Path, help="a folder for the tables, the page and the picture as PNG and SVG")
+    sub.add_argument("--votes", type=Path, metavar="FILE", help="votes that the page for blind listening exported")
+    sub.add_argument("--budget", type=float, default=64, metavar="MB", help="of sounds and pictures beside the page (default 64)")
     sub.add_argument("--where", nargs="*", default=[], metavar="PATH=VALUE", help="only such records: experiment.prompt=label")
     tuning.add(verb, WORDS)
 
@@ -67,17 +73,24 @@ def plan(args) -> None:
 
 def report(args) -> None:
     """From the records in machine.results and its folder `reference`; imports no component but the machine's."""
-    from bench.report.make import conditions, report, show, write
+    from bench.report.make import conditions, report, show, voted, write
     from bench.settings import compose
 
+    if "=" in args.report and not Path(args.report).is_file():  # the name was left out: this is a word
+        args.words, args.report = [args.report, *args.words], "all"
+    if args.format == "html" and args.out is None:
+        raise Refused("--format html needs a folder: --out DIR")
     odd = [w for w in args.words if not w.startswith("machine.")]
     if odd:
         raise Refused(f"{odd[0]}: a report takes machine.results=DIR; choose records with --where experiment.NAME=VALUE")
     results = Path(compose(*args.words)[1].results)
-    made = report(args.report, [results, results / "reference"], conditions(args.where))
+    folders = [results, results / "reference"]
+    made = report(args.report, folders, conditions(args.where))
+    if args.votes:
+        made = voted(made, args.votes)
     if args.out is None:
         show(made, args.format or "terminal")
         return
-    paths = write(made, args.out, args.format)
+    paths, notes = write(made, args.out, args.format, folders, args.budget)
     show(made, "terminal")
-    print("\n".join(map(str, paths)))
+    print("\n".join([*notes, *map(str, paths)]))

@@ -57,6 +57,7 @@ class Cells:
     def __init__(self, group: Group, spec: Spec):
         self.group, self.spec = group, spec
         self._rows: dict[str, pd.Series] = {}
+        self._listed: dict[str, list[str]] = {}
         self._made: dict[tuple[str, str, str], Cell] = {}
         self.columns = {m.id.partition(".")[0]: self._column(m) for m in columns()}
 
@@ -134,13 +135,25 @@ class Cells:
     def _without(self, records: Sequence[Kept], column: Column) -> np.ndarray | None:
         if column.metric.kind != "set":
             return None
-        found = []
-        for record in records:
-            path = record.folder / "rows" / f"{record.id}.without.json"
-            found.append(strangers.without(path).get(column.id, []) if path.exists() else [])
+        found = [self.left_out(record, column.id) for record in records]
         if not found[0] or len({len(f) for f in found}) > 1:
             return None
         return np.array(found, np.float64).mean(0)
+
+    def per_clip(self, record: Kept, id: str) -> pd.Series:
+        """{clip: value} of one record in the metric `id`; empty where its rows have none."""
+        found = self._rows_of(record)
+        return found.loc[id] if id in found.index.get_level_values(0) else found.iloc[:0].droplevel(0)
+
+    def clips_of(self, record: Kept) -> list[str]:
+        """The clips that a record's rows name, in their order."""
+        self._rows_of(record)
+        return self._listed[record.id]
+
+    def left_out(self, record: Kept, id: str) -> list[float]:
+        """The set metric `id` without each block of clips; [] where nobody kept it."""
+        path = record.folder / "rows" / f"{record.id}.without.json"
+        return strangers.without(path).get(id, []) if path.exists() else []
 
     def _rows_of(self, record: Kept) -> pd.Series:
         """Values by (metric, clip), the mean over a clip's samples."""
@@ -151,6 +164,7 @@ class Cells:
             table = pd.DataFrame(columns=["metric", "clip", "value"])
             if path is not None:
                 table = strangers.rows(strangers.within(record.folder, path, f"record {record.id}"))
+            self._listed[record.id] = list(dict.fromkeys(table["clip"]))
             there = table.dropna(subset=["value"]).groupby(["metric", "clip"])["value"]
             self._rows[record.id] = pd.Series(there.mean())
         return self._rows[record.id]

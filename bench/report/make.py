@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.errors import Failed, Refused
-from bench.report.render import as_csv, latex, markdown, to_terminal
-from bench.report.select import Group, groups, kept
+from bench.report.every import EVERY, every
+from bench.report.html.blind import Tally
+from bench.report.marks import p_of
+from bench.report.render import as_csv, latex, markdown, md, to_terminal
+from bench.report.select import Group, Kept, groups, kept, of_row
 from bench.report.spec import Spec, load
 from bench.report.table import Table, published, tables
 
+BUDGET_MB = 64.0  # of sounds, films and pictures beside a page
 SUFFIX = {"md": "md", "csv": "csv", "latex": "tex"}
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What listeners preferred. unknown: votes on records that are in no table."""
+
+    file: str
+    lines: list[Tally]
+    unknown: int
+
+    def told(self) -> list[str]:
+        said = [
+            f"{t.first} preferred to {t.second} {t.wins} times, the other way {t.losses}, undecided {t.same}{p_of(t.p)}"
+            for t in self.lines
+        ]
+        return [f"Votes of {self.file} (sign test, Holm over the pairs):", *(said or ["none on records of this report"]),
+                *([f"{self.unknown} votes are on records that stand in no table"] if self.unknown else [])]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,6 +45,8 @@ class Report:
     groups: list[tuple[Group, list[Table]]]
     published: list[Table]
     left: list[str]
+    checks: list[Kept] = field(default_factory=list)  # records that are no results
+    votes: Votes | None = None
 
     @property
     def tables(self) -> list[Table]:
@@ -38,14 +61,17 @@ class Report:
             return as_csv([*named, *(("published", t) for t in self.published)])
         if format == "latex":
             return latex(self.tables)
-        head = f"# {self.spec.title}\n\n{self.spec.about.strip()}\n"
-        return "\n".join([head, markdown(self.tables), *(f"{line}  " for line in self.left)]).rstrip() + "\n"
+        head = f"# {md(self.spec.title)}\n\n{md(self.spec.about)}\n"
+        told = self.votes.told() if self.votes else []
+        return "\n".join([head, markdown(self.tables), *(f"{md(line)}  " for line in [*self.left, *told])]).rstrip() + "\n"
 
 
 def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = None) -> Report:
-    """The report called `name` from the records in `folders`; Refused if none suits it."""
-    spec = load(name)
+    """The report called `name` from the records in `folders`; Refused if none suits it. `all`: a row for each setting of any record."""
+    from bench.report.html.checks import RESULTS
+
     records = kept([f for f in folders if f.is_dir()])
+    spec = every(records, where or {}) if name == EVERY else load(name)
     found, left = groups(records, spec, where or {})
     if not found:
         looked = ", ".join(map(str, folders))
@@ -53,7 +79,22 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
             f"none of {len(records)} records in {looked} suits the report {spec.name}: `bench sweep {spec.name}` makes some"
         )
     made = [(group, tables(spec, group)) for group in found]
-    return Report(spec, made, [published(spec)] if spec.published else [], left)
+    about = [r for r in records if r.told.get("kind") not in RESULTS]
+    return Report(spec, made, [published(spec)] if spec.published else [], left, about)
+
+
+def voted(made: Report, path: Path) -> Report:
+    """`made` with the votes that the blind page exported to `path`."""
+    from bench.report.html import blind
+
+    names = {}
+    for group, _ in made.groups:
+        for form in made.spec.forms:
+            for row in made.spec.rows:
+                found = [r for r in group.records if of_row(r, row) and r.suits(form.where)]
+                names |= {r.id: row.label if len(made.spec.forms) == 1 else f"{row.label}, {form.name}" for r in found}
+    lines, unknown = blind.tallied(blind.read(path), names)
+    return replace(made, votes=Votes(path.name, lines, unknown))
 
 
 def conditions(words: Iterable[str]) -> dict[str, Any]:
@@ -72,21 +113,32 @@ def conditions(words: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def write(made: Report, out: Path, format: str | None) -> list[Path]:
-    """The report in `format` (None: md, csv and latex) and its pictures under `out`; the paths."""
+def write(
+    made: Report, out: Path, format: str | None, folders: Sequence[Path] = (), budget_mb: float = BUDGET_MB
+) -> tuple[list[Path], list[str]]:
+    """The report in `format` (None: all) and its pictures under `out`: (the paths, what must be said about them).
+
+    folders: of the records; their stores have the sounds that the page plays.
+    """
+    from bench.report.html import page
     from bench.report.picture import pictures
     from bench.store import replace_file
 
+    paths, notes = [], []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for kind in [format] if format in SUFFIX else list(SUFFIX):
+        for kind in [format] if format in SUFFIX else [] if format == "html" else list(SUFFIX):
             path = out / f"{made.spec.name}.{SUFFIX[kind]}"
             replace_file(path, lambda draft, kind=kind: draft.write_text(made.text(kind), encoding="utf-8"))
             paths.append(path)
-        return paths + pictures(made.spec, [group for group, _ in made.groups], out)
+        if format in (None, "html", "terminal"):
+            written = page.write(made, folders, out, budget_mb=budget_mb)
+            paths, notes = [*paths, *written.paths], written.notes
+        if format != "html":
+            paths += pictures(made.spec, [group for group, _ in made.groups], out)
     except OSError as error:
         raise Failed(f"cannot write the report to {out}: {error.strerror}") from error
+    return paths, notes
 
 
 def show(made: Report, format: str, width: int | None = None) -> None:
@@ -100,5 +152,5 @@ def show(made: Report, format: str, width: int | None = None) -> None:
     if width is None and not console.is_terminal:
         console.width = 100
     to_terminal(console, made.tables)
-    for line in made.left:
+    for line in [*made.left, *(made.votes.told() if made.votes else [])]:
         console.print(line, markup=False)

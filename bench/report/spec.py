@@ -67,6 +67,16 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A picture of the ranked rows over one of their settings. metrics: as in `Spec`; (): those of the narrow table."""
+
+    title: str
+    x: str  # dotted path into a record
+    label: str = ""  # of the axis
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Spec:
     name: str
     title: str
@@ -79,6 +89,9 @@ class Spec:
     gaps: tuple[tuple[str, str], ...] = ()  # labels of rows whose gaps are compared
     published: Published | None = None
     facts: tuple[Fact, ...] = ()  # columns before those of the metrics
+
+    curves: tuple[Curve, ...] = ()
+    loose: bool = False  # rows may differ in every setting but data, split and judges
 
     @property
     def free(self) -> set[str]:
@@ -96,7 +109,7 @@ OWN = "experiment."
 MANY = 10**6  # codes; more are told as a power of two
 KEYS = {
     **{"title": str, "about": str, "where": dict, "rows": list, "forms": list, "metrics": list},
-    **{"gap": list, "gaps": list, "published": dict, "facts": list},
+    **{"gap": list, "gaps": list, "published": dict, "facts": list, "curves": list},
 }
 
 
@@ -127,14 +140,15 @@ def load(name: str) -> Spec:
     facts = _facts(told, path)
     try:
         metrics = tuple(map(str, told["metrics"]))
-        for short in metrics:
+        curves = tuple(_made(Curve, c, path, "curves") for c in told.get("curves", []))
+        for short in (*metrics, *(m for c in curves for m in c.metrics)):
             metric(short)
         published = _published(told["published"], path, facts) if "published" in told else None
     except Refused as error:
         raise Refused(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
     spec = Spec(
         path.stem, told["title"], rows, forms, metrics, told.get("about", ""), told.get("where", {}),
-        tuple(told["gap"]) if "gap" in told else None, tuple(map(tuple, told.get("gaps", []))), published, facts,
+        tuple(told["gap"]) if "gap" in told else None, tuple(map(tuple, told.get("gaps", []))), published, facts, curves,
     )  # fmt: skip
     _check(spec, path)
     return spec
@@ -172,7 +186,7 @@ def _made(cls: type, given: Any, path: Path, key: str):
         made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     except TypeError as error:
         raise Refused(f"{path}: {key}: {given!r} lacks a key: {error}") from error
-    name = getattr(made, "label", None) or getattr(made, "name", None)
+    name = getattr(made, "title", None) or getattr(made, "label", None) or getattr(made, "name", None)
     if not isinstance(name, str) or not isinstance(getattr(made, "where", {}), dict):
         raise Refused(f"{path}: {key}: {given!r} needs a name in quotes and a mapping `where`")
     return made

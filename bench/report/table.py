@@ -24,6 +24,7 @@ class Shown:
     cell: Cell | None = None
     form: str = ""
     column: Column | None = None
+    tie: str = ""  # from which row this one, one of the two best, is not told apart
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,13 @@ def _shown(cells: Cells, row: RowSpec, form: Form, column: Column, order: list[O
     text = said(cell.value, column)
     if interval and cell.low is not None and cell.high is not None:
         text += f" [{said(cell.low, column)}, {said(cell.high, column)}]"
-    found = next((o for o in order if o.form == form and o.column == column and o.sure), None)
-    mark = {found.best: "best", found.second: "second"}.get(row.label, "") if found else ""
-    return Shown(text, mark if row.ranked else "", cell, form.name, column)
+    found = next((o for o in order if o.form == form and o.column == column), None)
+    if found is None or not row.ranked:
+        return Shown(text, "", cell, form.name, column)
+    if found.sure:
+        return Shown(text, {found.best: "best", found.second: "second"}.get(row.label, ""), cell, form.name, column)
+    other = {found.best: found.second, found.second: found.best}.get(row.label)
+    return Shown(text, "", cell, form.name, column, f"not told from {other}{p_of(found.p)}" if other else "")
 
 
 def _fact(cells: Cells, row: RowSpec, form: Form, fact: Fact) -> Shown:

@@ -1,0 +1,57 @@
+"""`bench report all`: a report that nobody wrote, with a row for each setting that any record has."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bench.errors import Refused
+from bench.metrics import columns
+from bench.report.select import SEEDS, Kept, spoken
+from bench.report.spec import Form, RowSpec, Spec, Where
+
+EVERY = "all"
+RESULTS = ("run", "score", "reference")
+NAMES = ("experiment.name", "facts.system")
+
+
+def every(records: Sequence[Kept], where: Where) -> Spec:
+    """Rows of the finished results that suit `where`; records that differ in seeds alone share one. Refused if there is none."""
+    found: dict[str, list[Kept]] = {}
+    for record in records:
+        if record.done and record.told.get("kind") in RESULTS and record.suits(where):
+            found.setdefault(json.dumps(_about(record), sort_keys=True, default=str), []).append(record)
+    if not found:
+        raise Refused(f"none of {len(records)} records is a finished result that suits: {spoken(where) or 'no condition'}")
+    labels = _labels([same[0] for same in found.values()])
+    rows = [
+        RowSpec(label, {"id": [r.id for r in same], "kind": same[0].told["kind"]}, ranked=same[0].told["kind"] != "reference")
+        for label, same in zip(labels, found.values(), strict=True)
+    ]
+    rows.sort(key=lambda r: (not r.ranked, r.label))
+    metrics = tuple(m.id.partition(".")[0] for m in columns())
+    return Spec(EVERY, "Every result here", tuple(rows), (Form("value", {}),), metrics, loose=True)
+
+
+def _about(record: Kept) -> dict[str, Any]:
+    told = {k: v for k, v in record.flat.items() if k.startswith("experiment.") and k not in SEEDS}
+    return told | {
+        k: record.told.get(k) if k == "kind" else record.flat.get(k) for k in ("kind", "facts.clips_hash", "facts.system")
+    }
+
+
+def _labels(records: Sequence[Kept]) -> list[str]:
+    """Names of the rows; those that share one get the settings in which they differ, and what still shares one its record's id."""
+    names = [next((str(r.flat[n]) for n in NAMES if r.flat.get(n)), r.id) for r in records]
+    shared = {n for n, count in Counter(names).items() if count > 1}
+    for name in shared:
+        same = [r for r, n in zip(records, names, strict=True) if n == name]
+        paths = dict.fromkeys(p for r in same for p in r.flat if p.startswith("experiment.") and p not in SEEDS)
+        differ = [p for p in paths if len({json.dumps(r.flat.get(p), default=str) for r in same}) > 1]
+        for i, record in enumerate(records):
+            if names[i] == name:
+                names[i] = f"{name}, {spoken({p: record.flat[p] for p in differ if p in record.flat})}".rstrip(", ")
+    twice = {n for n, count in Counter(names).items() if count > 1}
+    return [f"{n} ({r.id})" if n in twice else n for n, r in zip(names, records, strict=True)]
