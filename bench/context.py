@@ -38,6 +38,7 @@ class Context:
     world: int = 1
     quiet: bool = False
     roots: dict[str, Path] = field(default_factory=dict)  # where data sets lie now, by the name of their clips artefact
+    save_s: float = 0.0  # seconds between checkpoints of a training; 0: the training's own
     micro_batch: int = 0  # clips per forward pass; 0: the whole batch
     _stop: threading.Event = field(default_factory=threading.Event)
 

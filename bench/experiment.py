@@ -95,6 +95,7 @@ class Machine:
     device: str = "auto"  # auto: cuda where there is one
     workers: int = 0  # processes for decoding and rendering; 0: the allotted cores
     threads: int = 0  # torch threads; 0: the allotted cores
+    save: float = 0.0  # seconds between checkpoints of a training (never more than a twentieth of its time); 0: 60
     quiet: bool = False  # no progress
     shipped: Literal["on", "off"] = "on"  # use the lab's trained artefacts that come with the package; off: train everything here
 
@@ -102,6 +103,8 @@ class Machine:
         for name in ("workers", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 (the allotted cores) or more, got {getattr(self, name)}")
+        if self.save < 0:
+            raise ValueError(f"save must be 0 or more seconds, got {self.save}")
 
     @property
     def sends(self) -> bool:
@@ -120,7 +123,9 @@ class Machine:
 
             cuda = Path("/proc/driver/nvidia").exists() and importlib.util.find_spec("torch") is not None
             device = "cuda" if cuda and __import__("torch").cuda.is_available() else "cpu"
-        return Context(device=device, workers=self.workers or allotted_cores(), threads=self.threads, quiet=self.quiet)
+        return Context(
+            device=device, workers=self.workers or allotted_cores(), threads=self.threads, quiet=self.quiet, save_s=self.save
+        )
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,30 @@
-"""`bench plan`: which artefacts exist, which would be made, and how long the like took before."""
+"""`bench plan`: which artefacts exist, which would be made, and what the like took before: hours, disk, the longest chain."""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.store import Asked
 
 
-def measured(cache: Path) -> dict[str, list[float]]:
-    """{stage: seconds of each artefact of it under `cache`}, as their made.json tell."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for path in cache.glob("*/made.json"):
+@dataclass(frozen=True)
+class Cost:
+    """What an artefact took to make."""
+
+    seconds: float
+    size: int  # bytes of its files
+
+
+def measured(*roots: Path) -> dict[str, list[Cost]]:
+    """{stage: cost of each artefact of it under `roots`}, as their made.json tell."""
+    found: dict[str, list[Cost]] = defaultdict(list)
+    for path in (p for root in roots for p in root.glob("*/made.json")):
         told = json.loads(path.read_text())
-        found[told["stage"]].append(told["seconds"])
+        found[told["stage"]].append(Cost(told["seconds"], sum(told.get("files", {}).values())))
     return found
 
 
@@ -25,27 +34,67 @@ def plan(asked: Iterable[Asked], cache: Path, lacking: Container[str] | None = N
     lacking: names of what has to be made (`Store.lacking`); others that do not exist are not needed, for what they would make exists.
     """
     before, lines = measured(cache), []
-    needed, seconds, unknown = 0, 0.0, set()
+    to_make: dict[str, Asked] = {}
     for one in {a.key: a for a in asked}.values():
         if one.exists:
             lines.append(f"there    {one.key}")
             continue
         if lacking is not None and one.key not in lacking:
             continue
-        needed += 1
-        times = before.get(one.stage)
-        if times:
-            typical = sum(times) / len(times)
-            seconds += typical
-            lines.append(f"to make  {one.key}  about {spoken(typical)} (mean of {len(times)} before)")
-        else:
-            unknown.add(one.stage)
-            lines.append(f"to make  {one.key}")
-    there = len(lines) - needed  # lines are those that exist and those to be made
-    lines.append(f"{there} there, {needed} to make" + (f", about {spoken(seconds)} one after the other" if seconds else ""))
-    if unknown:
-        lines.append(f"never measured here: {', '.join(sorted(unknown))}")
+        to_make[one.key] = one
+        times = [cost.seconds for cost in before.get(one.stage, ())]
+        about = f"  about {spoken(sum(times) / len(times))} (mean of {len(times)} before)" if times else ""
+        lines.append(f"to make  {one.key}{about}")
+    there = len(lines) - len(to_make)  # lines are those that exist and those to be made
+    typical = {
+        stage: Cost(*(sum(v) / len(costs) for v in zip(*((c.seconds, c.size) for c in costs)))) for stage, costs in before.items()
+    }
+    sums = _sums(to_make, typical)
+    lines.append(f"{there} there, {len(to_make)} to make" + (f", about {sums[0]}" if sums else ""))
+    lines += sums[1:]
+    if unknown := sorted({a.stage for a in to_make.values()} - typical.keys()):
+        counts = Counter(a.stage for a in to_make.values())
+        lines.append(
+            f"never measured here: {', '.join(f'{stage} ({counts[stage]})' for stage in unknown)}; they have no part in the sums"
+        )
     return lines
+
+
+def _sums(to_make: Mapping[str, Asked], typical: Mapping[str, Cost]) -> list[str]:
+    """Time one after the other, then longest chain and disk; [] where nothing of it was measured."""
+    known = [a for a in to_make.values() if a.stage in typical]
+    if not known:
+        return []
+    seconds = sum(typical[a.stage].seconds for a in known)
+    took, chain = longest(to_make, {key: typical[a.stage].seconds if a.stage in typical else 0.0 for key, a in to_make.items()})
+    stages = " > ".join(to_make[key].stage for key in chain)
+    return [
+        f"{spoken(seconds)} one after the other",
+        f"longest chain: about {spoken(took)} however many jobs ({stages})",
+        f"disk: about {sized(sum(typical[a.stage].size for a in known))}",
+    ]
+
+
+def longest(to_make: Mapping[str, Asked], seconds: Mapping[str, float]) -> tuple[float, list[str]]:
+    """(seconds, keys in order) of the longest chain of artefacts that wait for one another; `to_make` in an order of making."""
+    best: dict[str, tuple[float, list[str]]] = {}
+    for key, one in to_make.items():
+        before = max((best[p] for p in one.parts if p in best), key=lambda b: b[0], default=(0.0, []))
+        best[key] = (before[0] + seconds[key], [*before[1], key])
+    return max(best.values(), key=lambda b: b[0], default=(0.0, []))
+
+
+def shared(sweeps: Mapping[str, Sequence[Iterable[str]]]) -> list[str]:
+    """Lines about several sweeps together. sweeps: {name: the artefacts of each of its runs}."""
+    lines, every, one_by_one = [], set(), 0
+    for name, runs in sweeps.items():
+        keys = set().union(*runs)
+        one_by_one += sum(len(set(run)) for run in runs)
+        others = set().union(*(set().union(*r) for n, r in sweeps.items() if n != name))
+        also = f", {len(keys & others)} of them in others too" if len(sweeps) > 1 else ""
+        lines.append(f"{name}: {len(runs)} runs, {len(keys)} artefacts{also}")
+        every |= keys
+    return [*lines, f"together {len(every)} artefacts; without sharing {one_by_one}, each run by itself"]
 
 
 def spoken(seconds: float) -> str:
@@ -53,3 +102,11 @@ def spoken(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def sized(size: float) -> str:
+    """`1 KB`, `12 MB`, `3.4 GB`, powers of ten."""
+    for unit, bytes in (("GB", 1e9), ("MB", 1e6)):
+        if size >= bytes:
+            return f"{size / bytes:.1f} {unit}"
+    return f"{max(1, round(size / 1e3))} KB"

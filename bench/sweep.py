@@ -36,6 +36,10 @@ class Run:
     line: Line
     row: Row
 
+    def label(self, varying: set[str]) -> str:
+        """Its name and the words by which it differs from the others of its sweep."""
+        return f"{self.row.name}  {' '.join(w for w in self.line.words if w in varying)}".rstrip()
+
 
 @dataclass
 class Swept:
@@ -124,10 +128,11 @@ def _name(x) -> str:
 def sweep(runs: Sequence[Run], bad: dict[Line, str], store: Store, results: Path) -> Swept:
     """Make what is missing of each run, keep a record of each and print a line for each; only Stopped ends it early."""
     swept, keys = Swept(), set()
-    varying = _varying([r.line for r in runs])
+    varying = differing([r.line for r in runs])
     keep_bad(bad, swept, len(runs), results)
     for i, run in enumerate(runs):
-        about = f"[{i + 1}/{len(runs)}] {run.row.name}  {' '.join(w for w in run.line.words if w in varying)}".rstrip()
+        name = run.label(varying)
+        about = f"[{i + 1}/{len(runs)}] {name}"
         began, before = time.perf_counter(), len(store.made)
         try:
             needed, scores = _needed(run.row, store)
@@ -143,7 +148,7 @@ def sweep(runs: Sequence[Run], bad: dict[Line, str], store: Store, results: Path
         except Exception as error:  # whatever it is: the record says so, and the other runs go on
             why = f"{error}" if isinstance(error, (Refused, RuntimeError)) else f"{type(error).__name__}: {error}"
             keep_failure(run, why, "".join(traceback.format_exception(error)[-12:]), results)
-            swept.failed[run.row.name] = why
+            swept.failed[name] = why
             print(f"{about}: FAILED: {why}", flush=True)
             continue
         swept.done.append(run.row.id)
@@ -204,7 +209,7 @@ def keep_failure(run: Run, why: str, trace: str, results: Path) -> None:
     Record(run.row.id, kind, "failed", words, experiment, {}, facts, {"packages": packages()}).write(results)
 
 
-def _varying(lines: Sequence[Line]) -> set[str]:
+def differing(lines: Sequence[Line]) -> set[str]:
     """Words that not every line has, but for the control's own name, which the row's name tells."""
     every = [set(line.words) for line in lines]
     shared = set.intersection(*every) if every else set()

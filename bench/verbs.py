@@ -52,7 +52,8 @@ def sweep(args) -> None:
 
 def plan(args) -> None:
     """Of words as `bench run` takes them, or of sweep files with words that take the place of theirs; shared artefacts once."""
-    from bench.planning import plan
+    from bench.jobs.tasks import products
+    from bench.planning import plan, shared
     from bench.run import rows_of
     from bench.settings import compose, expand, site_words
 
@@ -60,15 +61,22 @@ def plan(args) -> None:
     if files:
         from bench import sweep
 
-        lines = [line for file in files for line in sweep.read(file, words)]
-        runs, machine, _ = sweep.checked(lines, allow_missing=args.allow_missing)
-        rows = [run.row for run in runs]
+        machine, sweeps = None, {}
+        for file in files:
+            runs, here, _ = sweep.checked(sweep.read(file, words), allow_missing=args.allow_missing)
+            machine, sweeps[Path(file).stem] = machine or here, [run.row for run in runs]
     else:
         composed = [compose(*line, site=False) for line in expand([*site_words(words), *words])]
-        machine, rows = composed[0][1], rows_of([x for x, _ in composed])
-    store = open_store(machine, dry=True)
-    wanted = [row.scores(store) for row in rows]
-    print("\n".join(plan(store.asked, store.root, store.lacking(*wanted))))
+        machine, sweeps = composed[0][1], {"": rows_of([x for x, _ in composed])}
+    assert machine is not None
+    store, wanted, used = open_store(machine, dry=True), [], {}
+    for name, rows in sweeps.items():
+        used[name] = []
+        for row in rows:
+            first = len(store.asked)
+            wanted += products(row, store)[:2] if files else [row.scores(store)]
+            used[name].append([a.key for a in store.asked[first:] if a.stage != "cost"])
+    print("\n".join([*plan(store.asked, store.root, store.lacking(*wanted)), *(shared(used) if files else [])]))
 
 
 def report(args) -> None:

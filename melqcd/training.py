@@ -80,7 +80,8 @@ def train(
         they take turns within a step in that order.
     part: folder of the checkpoint, `<label>.pt`; None keeps none. Saved every `save_every` steps, or else every `save_s` seconds
         (never more than a twentieth of the time), when asked to stop, and at the end.
-    ctx: anything with track, check and stopping (bench.context.Context), and device and micro_batch where those are not given.
+    ctx: anything with track, check and stopping (bench.context.Context), and device and micro_batch where those are not given;
+        a `save_s` of its own takes the place of ours.
     micro: clips per forward pass; 0 the whole batch. coupled: a clip's loss depends on the others in the batch (contrast), so
         every process sees the whole batch.
     validate: called every `validate_every` steps and at the end with the weights as they would be kept (the average, where there
@@ -102,7 +103,7 @@ def train(
     state = resume(path, players, Trained) if path is not None and path.exists() else Trained()
     group.agree(state.step, "step of the checkpoint")
     group.share(v for player in players for v in player.values().values())
-    saver = Saver(path if group.rank == 0 else None, save_every, save_s)
+    saver = Saver(path if group.rank == 0 else None, save_every, float(getattr(ctx, "save_s", 0) or save_s))
     steps = range(state.step, how.steps)
     with _own_randomness(device):
         for step in ctx.track(steps, label, total=how.steps, start=state.step) if ctx is not None else steps:

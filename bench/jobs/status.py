@@ -14,6 +14,7 @@ from bench.jobs.ledger import Entry, Ledger
 from bench.planning import spoken
 
 ORDER = ("running", "pending", "failed", "lost", "cancelled", "stopped", "skipped", "not submitted", "made")
+SHOWN = ("running", "failed", "lost", "stopped")  # one by one; the others are counted
 ENDED = ("failed", "skipped", "stopped", "cancelled", "killed", "done")  # what a job says last
 
 
@@ -87,7 +88,7 @@ def told(sweep: Sweep, ledger: Ledger, kept: Kept, alive: dict[str, tuple[Entry,
     if counts and set(counts) != {"made"}:
         each = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
         lines.append(f"  {len(states)} artefacts: {each}")
-        shown = [(word, key) for word in ORDER[:6] for key, s in states.items() if s.word == word and word != "pending"]
+        shown = [(word, key) for word in SHOWN for key, s in states.items() if s.word == word]
         lines += [f"  {word:9} {key}  {states[key].about}".rstrip() for word, key in shown]
     lines += [f"  gap       {name}: {why}" for name, why in failed.items()]
     return lines

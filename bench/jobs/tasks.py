@@ -11,7 +11,7 @@ from bench import artefacts
 from bench.errors import Refused
 from bench.run import Row
 from bench.store import Store
-from bench.sweep import Line, Run, there
+from bench.sweep import Line, Run, differing, there
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Want:
     """One run: what it lacks, in the order of making."""
 
     id: str  # of its record
-    name: str
+    name: str  # with the words by which it differs from the others
     line: Line
     scores: str
     needs: tuple[str, ...]
@@ -62,7 +62,7 @@ def products(row: Row, store: Store) -> tuple[Path, Path, list[Path]]:
 
 def planned(runs: Sequence[Run], root: Path, shipped: tuple[Path, ...], results: Path) -> Planned:
     """What the runs lack; makes nothing."""
-    found, keys = Planned(), set()
+    found, keys, varying = Planned(), set(), differing([run.line for run in runs])
     for run in runs:
         store = Store(root, dry=True, shipped=shipped)
         try:
@@ -78,7 +78,7 @@ def planned(runs: Sequence[Run], root: Path, shipped: tuple[Path, ...], results:
         if there(results, run.row, scores):
             found.there.append(run.row.id)
             continue
-        found.wants.append(Want(run.row.id, run.row.name, run.line, scores.name, tuple(lacking)))
+        found.wants.append(Want(run.row.id, run.label(varying), run.line, scores.name, tuple(lacking)))
         inputs = {a.key: a.parts for a in store.asked}
         for key in lacking:
             after = tuple(part for part in dict.fromkeys(inputs[key]) if part in lacking)

@@ -33,7 +33,7 @@ def work(results: str, key: str, words: Sequence[str], reference: bool = False) 
         except Stopped:
             _stopped(key, compose(*words, site=False)[1], ledger)
         except Exception as error:
-            if ledger.said(key).get("state") != "skipped":
+            if ledger.said(key).get("state") not in ("skipped", "cancelled"):
                 reason = str(error) if isinstance(error, (Refused, Failed)) else f"{type(error).__name__}: {error}"
                 ledger.say(key, "failed", reason=" ".join(reason.split()), traceback=_end_of(error))
             raise

@@ -1,4 +1,4 @@
-"""A Slurm cluster of one node on loopback, started from Debian's packages slurm-wlm and munge: `python tests/slurm/cluster.py DIR`."""
+"""A real Slurm cluster of one node on loopback, started from Debian's packages slurm-wlm and munge."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "srun")
 
@@ -41,7 +43,7 @@ MpiDefault=none
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 SwitchType=switch/none
-MaxArraySize=8
+MaxArraySize=3
 KillWait=3
 MinJobAge=300
 ReturnToService=2
@@ -126,13 +128,16 @@ def _wait(ready, seconds: float, cluster: Cluster) -> None:
         time.sleep(0.2)
 
 
-if __name__ == "__main__":
-    one = Cluster(Path(sys.argv[1]))
+@pytest.fixture(scope="session")
+def cluster():
+    """A running cluster with two cores. Without Slurm its tests skip, but not where BENCH_NEED_SLURM is set (.ci/run)."""
+    if lacking := Cluster.lacking():
+        if os.environ.get("BENCH_NEED_SLURM"):
+            pytest.fail(f"BENCH_NEED_SLURM is set and these programs are not installed: {', '.join(lacking)}")
+        pytest.skip(f"no Slurm here: {', '.join(lacking)} are not installed (Debian: slurm-wlm, munge)")
+    folder = Path(tempfile.mkdtemp(prefix="slurm", dir="/tmp"))
+    one = Cluster(folder)
     one.start()
-    print(f"export SLURM_CONF={os.environ['SLURM_CONF']}", flush=True)
-    try:
-        one.running[-1].wait()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        one.stop()
+    yield one
+    one.stop()
+    shutil.rmtree(folder)

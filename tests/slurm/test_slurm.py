@@ -1,0 +1,236 @@
+"""Sweeps on a real Slurm: killed, requeued, cancelled, out of time, two at once; their records equal those of an undisturbed run."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+COMMON = """
+about: a micro lab
+common: >-
+  data.test=1 data.train=2 judges=[sync] sampling.steps=1 controlnet.widths=[4,8] controlnet.training.batch=1
+"""
+SWEEPS = {
+    "mini": """
+runs:
+  - control=onset predicted=none controlnet.training.steps=60
+  - control=onset predicted=none controlnet.training.steps=60 controlnet.training.lr=1e30
+  - control=none predicted=none
+""",
+    "left": "runs: ['control=none predicted=none sampling.seed=1,2']",
+    "right": "runs: ['control=none predicted=none sampling.seed=2']\nreferences: [control=none]",
+    "gone": "runs: ['control=none predicted=none sampling.seed=3']",
+    "long": "runs: ['control=onset predicted=none controlnet.training.steps=100000']",
+}
+PATIENCE_S = 900  # for one thing to happen, on a machine that is busy
+
+
+@pytest.fixture(scope="module")
+def lab(cluster, tmp_path_factory):
+    """A folder with the sweeps, and the site's words for this cluster; its tests follow one another and share artefacts."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "sweeps").mkdir()
+    for name, runs in SWEEPS.items():
+        (folder / "sweeps" / f"{name}.yaml").write_text(f"{COMMON.rstrip()}\n{runs.strip()}\n")
+    (folder / "bench").mkdir()  # as in a checkout of something else: jobs must not take it for the package
+    (folder / "bench" / "__init__.py").write_text("raise RuntimeError('not this one')")
+    return folder
+
+
+def environment(**more) -> dict:
+    words = "machine=slurm machine.partition=micro machine.quiet=true machine.save=1"
+    return {**os.environ, "OMP_NUM_THREADS": "1", "BENCH_WORDS": words, **more}
+
+
+def command(*words: str) -> list[str]:
+    return [str(Path(sys.executable).parent / "bench"), *words]
+
+
+def bench(lab: Path, *words: str, status: int = 0) -> str:
+    done = subprocess.run(command(*words), cwd=lab, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
+
+
+def until(seen, what: str):
+    end = time.monotonic() + PATIENCE_S
+    while not (found := seen()):
+        assert time.monotonic() < end, f"not within {PATIENCE_S} s: {what}\n{told('squeue')}"
+        time.sleep(0.5)
+    return found
+
+
+def told(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def queued() -> list[str]:
+    return told("squeue", "-h", "-r", "-o", "%i").split()
+
+
+def jobs(lab: Path, results: str = "results") -> dict[str, dict]:
+    """{key: what was submitted}."""
+    paths = (lab / results / "jobs").glob("*.json")
+    return {p.stem: json.loads(p.read_text()) for p in paths if not p.name.endswith(".state.json")}
+
+
+def said(lab: Path, key: str) -> dict:
+    path = lab / "results" / "jobs" / f"{key}.state.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def training(lab: Path, word: str, without: str = "-") -> dict:
+    """The job of the ControlNet whose words hold `word` and not `without`."""
+    found = [j for k, j in jobs(lab).items() if k.startswith("controlnet-") and word in j["words"] and without not in j["words"]]
+    assert len(found) == 1
+    return found[0]
+
+
+def checkpoint(lab: Path, key: str) -> Path:
+    return lab / "results" / "cache" / f"{key}.part" / "controlnet.pt"
+
+
+def running(lab: Path, key: str, turn: int) -> bool:
+    """Whether the job trains in its turn `turn` and has saved in it."""
+    state, path = said(lab, key), checkpoint(lab, key)
+    fresh = path.exists() and path.stat().st_mtime > state.get("when", 0)
+    return state.get("state") == "running" and state["restarts"] == turn and fresh
+
+
+def records(lab: Path, results: str = "results") -> dict[tuple, dict]:
+    """Records by what tells the runs of `mini` apart."""
+    found = [json.loads(p.read_text()) for p in (lab / results).glob("*.json")]
+    return {(r["experiment"]["name"], r["experiment"]["controlnet"]["training"]["lr"]): r for r in found}
+
+
+def test_a_sweep_that_is_stopped_killed_and_run_again_ends_like_an_undisturbed_one(lab):
+    # the shell that submits is killed as soon as the sweep returns
+    shell = subprocess.Popen(
+        ["bash", "-c", f"{' '.join(command('sweep', 'mini'))} > said.txt 2>&1; sleep 1000"],
+        cwd=lab,
+        env=environment(),
+        start_new_session=True,
+    )
+    until(
+        lambda: "jobs submitted now" in (lab / "said.txt").read_text() if (lab / "said.txt").exists() else False,
+        "a sweep returns",
+    )
+    os.killpg(shell.pid, signal.SIGKILL)
+    shell.wait()
+    first = (lab / "said.txt").read_text()
+    ids = re.findall(r"^(\S+)  \w+-\w+$", first, re.MULTILINE)
+    assert {"0", "1", "2"} >= {i.partition("_")[2] for i in ids if "_" in i} != set()  # arrays within MaxArraySize=3
+    assert "0 queued before" in first
+    assert ", 0 queued before" not in bench(lab, "sweep", "mini") and set(queued()) <= set(ids) | {
+        jobs(lab)[f"records-{sweep_id(lab)}"]["id"]
+    }
+
+    job = training(lab, "controlnet.training.steps=60", "controlnet.training.lr=1e30")
+    key = job["key"]
+    until(lambda: running(lab, key, 0), "training")
+    told("scancel", "--signal=TERM", job["id"])
+    until(lambda: running(lab, key, 1), "training again after SIGTERM")
+    told("scontrol", "requeue", job["id"])
+    until(lambda: running(lab, key, 2), "training again after scontrol requeue")
+    told("scancel", "--signal=KILL", job["id"])
+    until(lambda: not queued(), "the end of all jobs")
+    assert checkpoint(lab, key).exists() and not (lab / "results" / "cache" / key).exists()
+    assert not (lab / "results" / "cache" / f"{key}.failed").exists()
+
+    # the last job has kept what there is: the floor, and why the others have no scores
+    found = records(lab)
+    assert {k: r["status"] for k, r in found.items()} == {
+        ("onset, true hints", 0.001): "failed", ("onset, true hints", 1e30): "failed", ("none", 0.001): "done",
+    }  # fmt: skip
+    assert "without a word" in found["onset, true hints", 0.001]["facts"]["reason"]
+    assert "Diverged" in found["onset, true hints", 1e30]["facts"]["reason"]
+    assert "Traceback" in found["onset, true hints", 1e30]["facts"]["traceback"]
+    bad = training(lab, "controlnet.training.lr=1e30")["key"]
+    assert "Diverged" in json.loads((lab / "results" / "cache" / f"{bad}.failed").read_text())["reason"]
+    status = bench(lab, "status", "mini")
+    assert f"lost      {key}" in status and f"failed    {bad}" in status and "skipped" in status and "gap" in status
+    assert "Diverged" in bench(lab, "logs", bad)
+
+    # the same command makes what is missing: two trainings and what hangs on them, nothing else
+    before = {p.name for p in (lab / "results" / "cache").iterdir() if p.is_dir() and p.suffix != ".part"}
+    again = re.findall(r"^\S+  (\w+-\w+)$", bench(lab, "sweep", "mini"), re.MULTILINE)
+    assert key in again and bad in again and not before & set(again)
+    until(lambda: not queued(), "the end of all jobs")
+    assert {k: r["status"] for k, r in records(lab).items()} == {
+        ("onset, true hints", 0.001): "done", ("onset, true hints", 1e30): "failed", ("none", 0.001): "done",
+    }  # fmt: skip
+
+    # undisturbed, in one process, from the same clips
+    (lab / "calm" / "cache").mkdir(parents=True)
+    for stage in ("world", "clips"):
+        for path in (lab / "results" / "cache").glob(f"{stage}-????????????????"):
+            shutil.copytree(path, lab / "calm" / "cache" / path.name)
+    bench(lab, "sweep", "mini", "machine=here", "machine.results=calm", status=1)
+    calm, disturbed = records(lab, "calm"), records(lab)
+    assert calm.keys() == disturbed.keys()
+    for which, record in calm.items():
+        assert record["id"] == disturbed[which]["id"]
+        assert record["scores"] == disturbed[which]["scores"]
+        assert {k: v for k, v in record["facts"].items() if k != "traceback"} == {
+            k: v for k, v in disturbed[which]["facts"].items() if k != "traceback"
+        }
+        if record["rows"]:
+            assert (lab / "calm" / record["rows"]).read_bytes() == (lab / "results" / record["rows"]).read_bytes()
+    weights = [next((lab / results / "cache" / key).glob("*.safetensors")).read_bytes() for results in ("calm", "results")]
+    assert weights[0] == weights[1]
+
+
+def sweep_id(lab: Path) -> str:
+    return next((lab / "results" / "jobs" / "sweeps").glob("mini-*.json")).stem
+
+
+def test_two_sweeps_at_once_make_what_they_share_once(lab):
+    both = [
+        subprocess.Popen(command("sweep", name), cwd=lab, env=environment(), stdout=subprocess.PIPE, text=True)
+        for name in ("left", "right")
+    ]
+    made = [re.findall(r"^\S+  (\w+-[0-9a-f]{16})$", p.communicate(timeout=PATIENCE_S)[0], re.MULTILINE) for p in both]
+    assert [p.returncode for p in both] == [0, 0]
+    assert not set(made[0]) & set(made[1])
+    until(lambda: not queued(), "the end of all jobs")
+    status = bench(lab, "status", "left", "right")
+    assert status.count("2 runs: 2 done, 0 failed, 0 wait") == 2
+    shared = [key for key, job in jobs(lab).items() if len(job["sweeps"]) == 2]
+    assert {key.partition("-")[0] for key in shared} >= {"sound", "score", "films"}
+    logs = [jobs(lab)[key]["log"] for key in shared]
+    assert all(Path(log).read_text().count("Starting with") == 1 for log in logs)  # submitit's word, once a job
+
+
+def test_cancelled_jobs_stay_cancelled_and_go_on_when_asked_again(lab):
+    bench(lab, "sweep", "gone")
+    assert "jobs cancelled" in bench(lab, "cancel", "gone")
+    until(lambda: not queued(), "an empty queue")
+    assert "was cancelled" in bench(lab, "status", "gone")
+    bench(lab, "sweep", "gone")
+    until(lambda: not queued(), "the end of all jobs")
+    assert "1 runs: 1 done" in bench(lab, "status", "gone")
+
+
+def test_a_training_that_runs_out_of_time_goes_on_and_one_that_is_cancelled_does_not(lab):
+    # Slurm may send the signal up to a minute early: within the first half minute of two
+    bench(lab, "sweep", "long", "machine.minutes=2", "machine.grace=90")
+    job = training(lab, "controlnet.training.steps=100000")
+    key = job["key"]
+    until(lambda: running(lab, key, 1), "training again after the signal before the time limit")
+    told("scancel", job["id"])  # Slurm's own, not ours: SIGTERM looks like that of a preemption
+    until(lambda: job["id"] not in queued(), "an end of the job")
+    assert said(lab, key)["state"] == "cancelled"
+    until(lambda: not queued(), "the end of all jobs")
+    time.sleep(15)  # a job that were requeued would be back by now
+    assert not queued() and said(lab, key)["state"] == "cancelled"
+    assert checkpoint(lab, key).exists()
+    assert "was cancelled" in bench(lab, "status", "long")
