@@ -25,7 +25,7 @@ def cost_of(cells: Cells, row: RowSpec) -> Cost:
     found = {}
     for form in cells.spec.forms if row.ranked else ():
         records, _ = cells.records(row, form)
-        done = [r for r in records if r.done and "facts.bits_per_slot" in r.flat]
+        done = [r for r in records if r.done and not r.outside and "facts.bits_per_slot" in r.flat]
         if done:
             found[form.name] = per_second(done[0])
     return Cost(found)

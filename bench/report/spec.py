@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import log2
 from pathlib import Path
@@ -121,14 +121,13 @@ def metric(short: str) -> Metric:
     return known[short]
 
 
-def printed(facts: tuple[Fact, ...], name: str) -> tuple[str, Callable[[float], str]]:
-    """(heading, how a value is printed) of a published column: a fact's, or a metric's with `x 100` behind it where it is a multiple."""
+def printed(facts: tuple[Fact, ...], name: str) -> tuple[str, Fact | None]:
+    """(heading, the fact that it is, if any) of a published column; `x 100` stands behind a metric where the paper prints a multiple."""
     for fact in facts:
         if fact.name == name:
-            return fact.heading, replace(fact, scale=1.0).said
+            return fact.heading, replace(fact, scale=1.0)
     short, times, factor = name.partition(" x ")
-    known = metric(short)
-    return known.heading + f" x {factor}" * bool(times), lambda value: f"{value:.{known.digits}f}"
+    return metric(short).heading + f" x {factor}" * bool(times), None
 
 
 def load(name: str) -> Spec:

@@ -68,17 +68,23 @@ def published(spec: Spec) -> Table:
     assert block is not None
     shown = [printed(spec.facts, m) for m in block.metrics]
     forms = list(dict.fromkeys(form for of in block.rows.values() for form in of))
+    digits = [max(map(_digits, column)) for column in zip(*(v for of in block.rows.values() for v in of.values()), strict=True)]
     lines = []
     for row in spec.rows:
         if row.label in block.rows:
             told = block.rows[row.label]
             texts = [
-                Shown(said_as(v), cell=Cell(v, why="published"), form=form)
+                Shown(fact.said(v) if fact else f"{v:.{digits[i]}f}", cell=Cell(v, why="published"), form=form)
                 for form in forms
-                for v, (_, said_as) in zip(told.get(form, ()), shown, strict=True)
+                for i, (v, (_, fact)) in enumerate(zip(told.get(form, ()), shown, strict=True))
             ]
             lines.append(Line(row.label, row.by, texts))
     return Table("published", block.source.strip(), [(form, heading) for form in forms for heading, _ in shown], lines)
+
+
+def _digits(value: float) -> int:
+    """Digits after the point with which a value was written; what a column was printed with is the most of these."""
+    return len(repr(value).partition(".")[2].removesuffix("0"))
 
 
 def _heading(spec: Spec, group: Group, cells: Cells) -> list[str]:
