@@ -63,3 +63,18 @@ def _responds(x, machine, words: list[str]) -> bool:
     for way in response.deaf():
         print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
     return not response.deaf()
+
+
+def metrics(words: list[str]) -> bool:
+    """Print how the metrics and judges that `words` choose take known manipulations of real sound, keep it; False if any is red."""
+    from bench import canaries
+    from bench.cli import open_store
+    from bench.settings import compose
+
+    x, machine = compose(*canaries.FEW, *words)
+    store = open_store(machine)
+    with store.ctx.signals():
+        found = canaries.check_metrics(x, store, Path(machine.results))
+    print("\n".join(canaries.lines(found)))
+    print(f"Record: {canaries.record(x, found, words).write(Path(machine.results))}")
+    return found.ok

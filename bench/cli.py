@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb(
         "check",
         _check,
-        "the contract suite on controls (`control=a,b`: one after the other), then whether their sound follows their hints",
+        "the contract suite on controls (`control=a,b`), then whether sound follows hints; `bench check metrics`: known changes of sound",
     )
     sub.add_argument("--contract", action="store_true", help="the contract suite alone: trains and generates nothing")
     new = verbs.add_parser("new", help="begin something of your own: `bench new control NAME`")
@@ -240,8 +240,10 @@ def _lab_check(args) -> None:
 
 
 def _check(args) -> None:
-    from bench.checking import check_all
+    from bench.checking import check_all, metrics
 
+    if "metrics" in args.words:
+        sys.exit(not metrics([w for w in args.words if w != "metrics"]))
     if not check_all(args.words, contract=args.contract):
         sys.exit(1)
 

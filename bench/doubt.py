@@ -1,4 +1,4 @@
-"""The verbs that doubt numbers: `bench audit`, `bench pack`, `bench verify`."""
+"""The verbs that doubt numbers: `bench audit`, `bench pack`, `bench verify`, `bench budget`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ def add(verb) -> None:
     sub.add_argument("--sound", action="store_true", help="with the generated wav files")
     sub = verb("verify", verify, "compute every number of a bundle anew, offline, and name what differs", words=False)
     sub.add_argument("bundle", nargs="+", type=Path, help="folders that `bench pack` made")
+    verb(
+        "budget", budget, "which part of a control's predictor costs how much between true and predicted hints: `control=melqcd`"
+    )
 
 
 def audit(args) -> None:
@@ -76,3 +79,20 @@ def verify(args) -> None:
 def printable(text: str) -> str:
     """`text` in one line without control characters: what others wrote must not steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def budget(args) -> None:
+    from bench import budget as shares
+    from bench.budget_table import lines
+    from bench.cli import open_store
+    from bench.run import control_name
+    from bench.settings import compose
+
+    x, machine = compose(*args.words)
+    store = open_store(machine, deferred=True)
+    with store.ctx.signals():
+        found = shares.budget(x, store, control_name(x))
+    print("\n".join(map(printable, lines(found))))
+    kept = shares.record(x, found, args.words)
+    for path in [kept.write(Path(machine.results)), *shares.write(found, Path(machine.results) / "budget", kept.id)]:
+        print(path)
