@@ -26,9 +26,7 @@ def sound(x: Experiment, store: Store) -> Path:
     net = controlnet(x, taught, store)
     truth = hints = true_signals(x, clips, store)
     if x.heads:
-        lesson = true_signals(x, taught, store)
-        seen = store(artefacts.features, "motion", x.motion, taught)
-        predictor = store(artefacts.train_predictor, x.predictor, x.control, x.positions, lesson, seen, taught)
+        predictor = trained_predictor(x, taught, store)
         motion = store(artefacts.features, "motion", x.motion, clips)
         hints = store(artefacts.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
     return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints, *words)
@@ -62,8 +60,19 @@ def scored(x: Experiment, sound: Path, store: Store) -> Path:
     return store(artefacts.score, heard, real, clips, pairs)
 
 
+def trained_predictor(x: Experiment, taught: Path, store: Store) -> Path:
+    """The predictor of `x`'s control, taught by the true signals of the clips `taught`; or the one whose weights were given."""
+    if x.predictor.path:
+        return store(artefacts.given_predictor, x.predictor, x.control, x.positions)
+    lesson = true_signals(x, taught, store)
+    seen = store(artefacts.features, "motion", x.motion, taught)
+    return store(artefacts.train_predictor, x.predictor, x.control, x.positions, lesson, seen, taught)
+
+
 def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
-    """The ControlNet of `x`'s control, taught by the true hints of the clips `taught`."""
+    """The ControlNet of `x`'s control, taught by the true hints of the clips `taught`; or the one whose weights were given."""
+    if x.controlnet.path:
+        return store(artefacts.given_controlnet, x.controlnet, x.backbone)
     latents = store(artefacts.latents, x.backbone, taught)
     lesson = true_signals(x, taught, store)
     return store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, taught, lesson)

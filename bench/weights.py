@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from bench.errors import Refused
-from melqcd.contents import content
+from melqcd.contents import content, placed
 
-__all__ = ["LAB", "content", "weights"]
+__all__ = ["LAB", "content", "placed", "weights"]
 
 LAB = Path(__file__).resolve().parent / "lab" / "weights"
 SHIPPED = LAB.parent / "shipped"  # a read-only store: artefacts of the lab's first runs, made by the same stages
@@ -30,10 +29,3 @@ def weights(path: str, what: str, *, default: Path | None = None) -> Path:
             else f"the lab's weights are not at {found}: `bench lab build` makes them"
         )
     return found
-
-
-def placed(path: str) -> Path:
-    """Where `path` lies: as it stands, or below $BENCH_WEIGHTS."""
-    plain, root = Path(path).expanduser(), os.environ.get("BENCH_WEIGHTS", "")
-    below = Path(root).expanduser() / plain
-    return below if root and not plain.is_absolute() and not plain.exists() and below.exists() else plain

@@ -162,8 +162,11 @@ def pretrained(cls, folder: Path, **settings):
     """`cls.from_pretrained(folder)`, refusing what does not fit instead of filling the gaps with random weights."""
     if cls.__module__.startswith("diffusers."):
         settings["low_cpu_mem_usage"] = False  # or it asks for another package
-    if not any(folder.glob("*model.*")) and any(folder.glob("*.fp16.*")):
+    files = [f.name for f in folder.glob("*") if f.suffix in (".safetensors", ".bin")]
+    if files and all(".fp16." in name for name in files):
         settings["variant"] = "fp16"
+    if files and all(name.endswith(".bin") for name in files):
+        settings["use_safetensors"] = False  # or a library complains of the format that it did not find
     with _named(folder):
         model, told = cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **settings)
     wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:10]))}" for k in told if told[k]]

@@ -8,6 +8,23 @@ import os
 from pathlib import Path
 
 
+class Weights(str):
+    """A setting that says where weights lie, known in keys by what lies there."""
+
+    def place(self) -> Path:
+        return placed(self)
+
+    def identity(self) -> dict[str, str]:
+        return {"weights": content(self.place())}
+
+
+def placed(path: str) -> Path:
+    """Where `path` lies: as it stands, or below the folder that the environment variable BENCH_WEIGHTS names."""
+    plain, root = Path(path).expanduser(), os.environ.get("BENCH_WEIGHTS", "")
+    below = Path(root).expanduser() / plain
+    return below if root and not plain.is_absolute() and not plain.exists() and below.exists() else plain
+
+
 def content(path: Path) -> str:
     """Sixteen hex digits of all bytes at `path` (a file, or every file below a folder but cards and made.json)."""
     if path.is_file():

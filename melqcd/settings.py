@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import cos, pi
 from typing import TYPE_CHECKING, Literal
+
+from melqcd.contents import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,14 @@ class Training:
         return self.lr * {"cosine": 0.5 + 0.5 * cos(pi * gone), "linear": 1 - gone, "none": 1.0}[self.decay]
 
 
+def _place(how: V2X | ControlNet) -> None:
+    """Let a path be known by what lies there."""
+    if how.path:
+        object.__setattr__(how, "path", Weights(how.path))
+        if not Weights(how.path).place().exists():
+            raise ValueError(f"path: there are no weights at {how.path}")
+
+
 @dataclass(frozen=True)
 class V2X:
     """The predictor of control signals from video features: its size, its losses and its training.
@@ -70,9 +80,12 @@ class V2X:
     rate: int = 25  # positions a second inside the transformer; 100 upsamples the features first, as released
     gamma: float = 2.0  # focal loss of classes: (1 - p) ** gamma, the released value; 0 is cross-entropy
     binary: str = "weighted"  # yes/no heads: weighted by the training split's no/yes ratio, or focal with the same gamma
+    # trained weights to take instead of training, of this width, depth, ...: the released CodePredictor.ckpt. "": trained here
+    path: str = field(default="", metadata={"added": ""})
     training: Training = Training(steps=600, batch=32, lr=1e-3, warmup=0.1, decay="linear")
 
     def __post_init__(self):
+        _place(self)
         if self.width % self.heads or min(self.width, self.depth, self.heads, self.bias) < 1:
             raise ValueError(f"width must be a positive multiple of heads={self.heads}, and depth and bias positive, got {self}")
         if self.rate < 25 or self.rate % 25:
@@ -94,8 +107,11 @@ class ControlNet:
     widths: tuple[int, ...] = (16, 32, 64)  # channels of the layers that read the hint, up to about the UNet's first width
     training: Training = Training(steps=900, batch=16, lr=1e-3)  # the lab's; the paper names none
     dropout: float = 0.1  # share of prompts replaced by "" in training, so that guidance has something to lead away from
+    # trained weights to take instead of training: MelQCD.ckpt, or a folder as diffusers writes it. "": trained here
+    path: str = field(default="", metadata={"added": ""})
 
     def __post_init__(self):
+        _place(self)
         object.__setattr__(self, "widths", tuple(self.widths))
         if self.hint not in ("features", "pixels"):
             raise ValueError(f"hint is features or pixels, got {self.hint!r}")

@@ -125,8 +125,13 @@ def load_looks(path: Path | str) -> CLIPVisionModelWithProjection:
         raise ValueError(f"{path} cannot be read as a CLIP: {str(error).splitlines()[0]}") from error
     net, told = loaded
     missing = sorted(told["missing_keys"])
-    if missing:
-        raise ValueError(f"{path} lacks {len(missing)} of CLIP's weights: {', '.join(missing[:10])}")
+    if missing or told["mismatched_keys"]:
+        from melqcd.published import looks_like
+
+        wrong = [f"{len(missing)} of CLIP's weights: {', '.join(missing[:10])}"] if missing else []
+        odd = [str(m[0]) if isinstance(m, tuple) else str(m) for m in told["mismatched_keys"]]
+        wrong += [f"the shapes of {len(odd)}: {', '.join(odd[:10])}"] if odd else []
+        raise ValueError(f"{path} lacks {' and '.join(wrong)}{looks_like(dict.fromkeys(map(str, told['unexpected_keys'])))}")
     return net.eval()
 
 

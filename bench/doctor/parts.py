@@ -61,6 +61,10 @@ def _named(x: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
         yield "backbone", x.backbone, AUFFUSION
     elif type(x.backbone) is backbones.MelQCD:
         yield "backbone", x.backbone, ("melqcd",)
+    if x.predictor.path:
+        yield "predictor", x.predictor, ("melqcd-codepredictor",)
+    if x.controlnet.path and not placed(x.controlnet.path).is_dir():
+        yield "controlnet", x.controlnet, ("melqcd",)
     if isinstance(x.motion, encoders.Motion) and x.heads and not _ours(x.motion.path):
         yield "motion", x.motion, ("syncformer-visual", "synchformer")
     if type(x.looks) is encoders.Looks and x.watches:

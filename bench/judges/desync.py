@@ -22,9 +22,10 @@ MEAN, SPREAD = -4.2677393, 4.5689974
 
 @dataclass(frozen=True)
 class DeSync(Published):
-    """offset [1, 2]: the likeliest offset in seconds of the first and of the last 4.8 s, by how much the sound is late.
+    """DeSync: how many seconds a sound is off its picture, as Synchformer hears and sees it (av-benchmark).
 
-    No row for a clip without a picture or with fewer than fourteen segments; the field asks for eight seconds.
+    offset [1, 2]: the likeliest offset in seconds of the first and of the last 4.8 s, by how much the sound is late. No row for a clip
+    without a picture or with fewer than fourteen segments; the field asks for eight seconds.
     """
 
     name: ClassVar[str] = "synchformer"

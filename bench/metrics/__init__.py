@@ -10,7 +10,7 @@ from bench.metrics.base import Metric
 
 def _registry() -> dict[str, Metric]:
     families = [
-        *(content.fid_metrics(), content.kl_metrics(), content.class_metrics()),
+        *(content.fid_metrics(), content.kernel_metrics(), content.kl_metrics(), content.class_metrics()),
         *(timing.curve_metrics(), timing.onset_metrics(), timing.offset_metrics(), content.embedding_metrics()),
     ]
     listed = sorted((m for family in families for m in family), key=lambda m: not m.column)  # stable: the paper's order stays

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from bench.metrics import classes, imagebind, kl
+from bench.metrics import classes, imagebind, kernel, kl
 from bench.metrics.base import Metric, Pair, Valued
 from bench.metrics.frechet import frechet
 
@@ -13,15 +15,44 @@ def _logits(side) -> np.ndarray:
     return np.ravel(side["logits"])
 
 
-def _fid(pairs: list[Pair]) -> float:
+def _of_sets(distance) -> Callable[[list[Pair]], float]:
     """Every generated clip against every real one, each real clip once however many samples it has."""
-    real = {p.clip: np.ravel(p.real["features"]) for p in pairs}
-    return frechet(np.stack(list(real.values())), np.stack([np.ravel(p.made["features"]) for p in pairs]))
+
+    def of(pairs: list[Pair]) -> float:
+        real = {p.clip: np.ravel(p.real["features"]) for p in pairs}
+        return distance(np.stack(list(real.values())), np.stack([np.ravel(p.made["features"]) for p in pairs]))
+
+    return of
+
+
+def kernel_metrics() -> list[Metric]:
+    """Beside FID, for few clips: their expectation does not depend on how many there are."""
+    needs = ("real.features", "made.features")
+    ways = {"kid": ("KID", kernel.kid), "kad": ("KAD", kernel.kad), "fd_inf": ("FD∞", kernel.fd_infinity)}
+    return [
+        Metric(f"{id}.{{judge}}", label, "Quality", "lower", "", 4, (-np.inf, np.inf), needs, "set", _of_sets(f), chance=False)
+        for id, (label, f) in ways.items()
+    ]
 
 
 def fid_metrics() -> list[Metric]:
     needs = ("real.features", "made.features")
-    return [Metric("fid.{judge}", "FID", "Quality", "lower", "", 2, (0, np.inf), needs, "set", _fid, column=True, chance=False)]
+    return [
+        Metric(
+            "fid.{judge}",
+            "FID",
+            "Quality",
+            "lower",
+            "",
+            2,
+            (0, np.inf),
+            needs,
+            "set",
+            _of_sets(frechet),
+            column=True,
+            chance=False,
+        )
+    ]
 
 
 def kl_metrics() -> list[Metric]:

@@ -125,22 +125,22 @@ _LIST = (
     Known(
         "panns-cnn14-32k", "judges=[panns32k]: FD, KL on AudioSet's classes",
         (File(("Cnn14_mAP=0.431.pth",), 327, (("panns_cnn14", ""),), ("model",), extra=("spectrogram_extractor.", "logmel_extractor.")),),
-        "CC BY 4.0", "zenodo.org/record/3987831",
+        "MIT (code), CC BY 4.0 (weights, Zenodo)", "zenodo.org/record/3987831",
     ),
     Known(
         "panns-cnn14-16k", "judges=[panns16k]: FD, KL on AudioSet's classes",
         (File(("Cnn14_16k_mAP=0.438.pth",), 324, (("panns_cnn14", ""),), ("model",), extra=("spectrogram_extractor.", "logmel_extractor.")),),
-        "CC BY 4.0", "zenodo.org/record/3987831",
+        "MIT (code), CC BY 4.0 (weights, Zenodo)", "zenodo.org/record/3987831",
     ),
     Known(
         "vggsound-resnet18-h", "judges=[vggsound]: Class ACC (mean over places)",
         (File(("H.pth.tar",), 45, (("vggsound_h", "audnet."),), ("model_state_dict",)),),
-        "CC BY 4.0", "www.robots.ox.ac.uk/~vgg/data/vggsound/models/H.pth.tar",
+        "not stated for the weights; the data set's lists are CC BY 4.0", "www.robots.ox.ac.uk/~vgg/data/vggsound/models/H.pth.tar",
     ),
     Known(
         "vggsound-resnet18-i", "judges=[vggsound]: Class ACC (NetVLAD)",
         (File(("I.pth.tar",), 55, (("vggsound_i", "audnet."),), ("model_state_dict",)),),
-        "CC BY 4.0", "www.robots.ox.ac.uk/~vgg/data/vggsound/models/I.pth.tar",
+        "not stated for the weights; the data set's lists are CC BY 4.0", "www.robots.ox.ac.uk/~vgg/data/vggsound/models/I.pth.tar",
     ),
     Known(
         "ast-audioset", "judges=[ast]: classes and features on AudioSet",

@@ -204,3 +204,29 @@ def test_released_predictor(goldens, measured, tmp_path):
     logits = np.concatenate([said["logits0"], said["logits1"]], -1)
     measured.close("codepredictor logits", found["code"].mT, logits)
     measured.close("codepredictor mean and std", torch.cat([found["energy"], found["deviation"]], 1).mT, said["mean_std"])
+
+
+@torch.no_grad()
+def test_released_step_with_inversion_hint_and_guidance(goldens, measured, released):
+    """All parts at once: one step of the released sampler on a control map, a video's mean embedding and "dog barking"."""
+    inversion = pytest.importorskip("melqcd.inversion", reason="textual inversion is not part of this version")
+    from melqcd.released import load_controlnet, load_text, load_unet, load_vae
+
+    said = {k: torch.from_numpy(v) for k, v in goldens.said("melqcd_cldm_apply").items()}
+    hint = load_vae(released).encoder(said["control_map"] * 2 - 1)
+    ids = torch.full((2, 77), 49407)
+    ids[:, 0] = 49406
+    ids[0, 1:36] = torch.tensor([1929, 32676, 267, *[259] * 32])  # "dog barking, $ $ ..."
+    pseudo = inversion.load_released(released)(said["clip_mean"][:, 0])
+    led = inversion.written(load_text(released, "inversion"), ids[:1], torch.arange(4, 36)[None], pseudo)
+    empty = load_text(released)(ids[1:]).last_hidden_state
+    with measured.loading(released):
+        unet, control = load_unet(released), load_controlnet(released)
+    found = {}
+    for name, words in (("eps_cond", led), ("eps_uncond", empty)):
+        down, middle = control(said["latent"], said["t"], words, hint, return_dict=False)
+        added = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
+        found[name] = unet(said["latent"], said["t"], words, **added).sample
+        measured.close(f"melqcd step, {name}", found[name], said[name].numpy())
+    guided = found["eps_uncond"] + 7.5 * (found["eps_cond"] - found["eps_uncond"])
+    measured.close("melqcd step, guidance 7.5", guided, said["eps_cfg75"].numpy(), 2e-3)  # guidance multiplies differences by 7.5
