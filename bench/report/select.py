@@ -15,7 +15,6 @@ from bench.report.spec import RowSpec, Spec, Where
 SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "experiment.controlnet.training.seed")
 PROMPT = "experiment.prompt"
 SIGNAL = "experiment.control."  # settings of the signal itself may differ between rows
-SAME = ("experiment.data.", "experiment.split", "experiment.judges")  # what rows of any table must share
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,12 @@ def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Grou
     free = {path for form in spec.forms for path in form.where} | set(SEEDS) | {"experiment.name"}
     by_settings: dict[str, list[Kept]] = {}
     for record in suiting:
-        by_settings.setdefault(json.dumps(_settings(record, free, spec.loose), sort_keys=True), []).append(record)
+        by_settings.setdefault(json.dumps(_settings(record, free), sort_keys=True), []).append(record)
     parts = []
     for same in by_settings.values():
         hashes = sorted({r.told["facts"].get("clips_hash", "") for r in same if r.done}) or [""]
         parts += [(h, [r for r in same if not r.done or r.told["facts"].get("clips_hash", "") == h]) for h in hashes]
-    apart = _apart([(h, _settings(part[0], free, spec.loose)) for h, part in parts])
+    apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
     found = [Group(tuple(part), differs, h) for (h, part), differs in zip(parts, apart, strict=True)]
     found.sort(key=lambda g: (-_filled(g, spec), g.clips, g.apart.get(PROMPT) != "label", json.dumps(g.apart, default=str)))
     shown = [g for g in found if _filled(g, spec) > 1] or found[:1]
@@ -130,14 +129,11 @@ def spoken(apart: Mapping[str, Any]) -> str:
     return ", ".join(f"{path.removeprefix('experiment.')}={value}" for path, value in apart.items())
 
 
-def _settings(record: Kept, free: set[str], loose: bool) -> dict[str, Any]:
+def _settings(record: Kept, free: set[str]) -> dict[str, Any]:
     return {
         path: value
         for path, value in record.flat.items()
-        if path.startswith(SAME if loose else "experiment.")
-        and path not in free
-        and not path.startswith(SIGNAL)
-        and not path.endswith(".root")
+        if path.startswith("experiment.") and path not in free and not path.startswith(SIGNAL) and not path.endswith(".root")
     }
 
 

@@ -67,7 +67,6 @@ class Spec:
     gaps: tuple[tuple[str, str], ...] = ()  # labels of rows whose gaps are compared
     published: Published | None = None
     curves: tuple[Curve, ...] = ()
-    loose: bool = False  # rows may differ in every setting but data, split and judges
 
 
 KEYS = {
