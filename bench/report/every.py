@@ -9,11 +9,12 @@ from typing import Any
 
 from bench.errors import Refused
 from bench.metrics import columns
-from bench.report.select import SEEDS, Kept, spoken
+from bench.report.select import SEEDS, Group, Kept, spoken
 from bench.report.spec import Form, RowSpec, Spec, Where
 
 EVERY = "all"
 RESULTS = ("run", "score", "reference")
+SAME = ("experiment.data.", "experiment.split", "experiment.judges")
 NAMES = ("experiment.name", "facts.system")
 
 
@@ -32,7 +33,20 @@ def every(records: Sequence[Kept], where: Where) -> Spec:
     ]
     rows.sort(key=lambda r: (not r.ranked, r.label))
     metrics = tuple(m.id.partition(".")[0] for m in columns())
-    return Spec(EVERY, "Every result here", tuple(rows), (Form("value", {}),), metrics, loose=True)
+    return Spec(EVERY, "Every result here", tuple(rows), (Form("value", {}),), metrics)
+
+
+def together(records: Sequence[Kept], spec: Spec) -> list[Group]:
+    """The records of `every`'s rows by what a table must share: data, split, judges and the list of clips; the largest first."""
+    taken = {id for row in spec.rows for id in row.where["id"]}
+    found: dict[str, list[Kept]] = {}
+    for record in records:
+        if record.id in taken:
+            same = {k: v for k, v in record.flat.items() if k.startswith(SAME) and not k.endswith(".root")}
+            key = json.dumps([same, record.flat.get("facts.clips_hash", "")], sort_keys=True, default=str)
+            found.setdefault(key, []).append(record)
+    made = [Group(tuple(some), {}, some[0].flat.get("facts.clips_hash", "")) for some in found.values()]
+    return sorted(made, key=lambda g: (-len(g.records), g.clips_hash))
 
 
 def _about(record: Kept) -> dict[str, Any]:

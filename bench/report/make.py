@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import Failed, Refused
-from bench.report.every import EVERY, every
+from bench.report.every import EVERY, every, together
 from bench.report.html.blind import Tally
 from bench.report.marks import p_of
 from bench.report.render import as_csv, latex, markdown, md, to_terminal
@@ -72,7 +72,7 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
 
     records = kept([f for f in folders if f.is_dir()])
     spec = every(records, where or {}) if name == EVERY else load(name)
-    found, left = groups(records, spec, where or {})
+    found, left = (together(records, spec), []) if name == EVERY else groups(records, spec, where or {})
     if not found:
         looked = ", ".join(map(str, folders))
         raise Refused(

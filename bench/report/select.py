@@ -16,7 +16,6 @@ SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "expe
 PROMPT = "experiment.prompt"
 WORDS_SEED = "experiment.inversion.training.seed"  # that of the pseudo-words, where there are any
 BEFORE = {"experiment.inversion.is": "NoInversion"}  # what records that are older than a setting were made with
-SAME = ("experiment.data.", "experiment.split", "experiment.judges")  # what rows of any table must share
 
 
 @dataclass(frozen=True)
@@ -116,14 +115,14 @@ def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Grou
     by_settings: dict[str, list[Kept]] = {}
     outside = [r for r in suiting if r.outside]
     for record in (r for r in suiting if not r.outside):
-        by_settings.setdefault(json.dumps(_settings(record, free, spec.loose), sort_keys=True), []).append(record)
+        by_settings.setdefault(json.dumps(_settings(record, free), sort_keys=True), []).append(record)
     parts = []
     for same in by_settings.values():
         hashes = sorted({r.told["facts"].get("clips_hash", "") for r in same if r.done}) or [""]
         parts += [(h, [r for r in same if not r.done or r.told["facts"].get("clips_hash", "") == h]) for h in hashes]
     parts += [(h, []) for h in sorted({r.told["facts"]["clips_hash"] for r in outside} - {h for h, _ in parts})]
     parts = [(h, [*part, *(r for r in outside if r.told["facts"]["clips_hash"] == h)]) for h, part in parts]
-    apart = _apart([(h, _settings(part[0], free, spec.loose)) for h, part in parts])
+    apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
     found = [Group(tuple(part), differs, h) for (h, part), differs in zip(parts, apart, strict=True)]
     found.sort(key=lambda g: (-_filled(g, spec), g.clips, g.apart.get(PROMPT) != "label", json.dumps(g.apart, default=str)))
     shown = [g for g in found if _filled(g, spec) > 1] or found[:1]
@@ -150,10 +149,10 @@ def _free(spec: Spec) -> Callable[[str], bool]:
     return lambda path: path in exact or path.startswith(spec.components) or path.endswith(".root") or not path.startswith(OWN)
 
 
-def _settings(record: Kept, free: Callable[[str], bool], loose: bool) -> dict[str, Any]:
-    """Those in which all records of a table agree; loose: of data, split and judges alone."""
+def _settings(record: Kept, free: Callable[[str], bool]) -> dict[str, Any]:
+    """Those in which all records of a table agree."""
     flat = {} if record.outside else record.flat
-    return {path: value for path, value in flat.items() if not free(path) and (not loose or path.startswith(SAME))}
+    return {path: value for path, value in flat.items() if not free(path)}
 
 
 def _apart(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:

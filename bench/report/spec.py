@@ -91,7 +91,6 @@ class Spec:
     facts: tuple[Fact, ...] = ()  # columns before those of the metrics
 
     curves: tuple[Curve, ...] = ()
-    loose: bool = False  # rows may differ in every setting but data, split and judges
 
     @property
     def free(self) -> set[str]:

@@ -98,7 +98,7 @@ def tallied(votes: Sequence[dict[str, str]], names: dict[str, str]) -> tuple[lis
         counted.setdefault((a, b), [0, 0, 0])[CHOICES.index(choice)] += 1
     p = [float(stats.binomtest(w, w + l).pvalue) if w + l else None for w, l, _ in counted.values()]
     lines = [
-        Tally(names[a], names[b], *n, corrected)
+        Tally(names[a], names[b], n[0], n[1], n[2], corrected)
         for ((a, b), n), corrected in zip(counted.items(), holm(p), strict=True)
     ]  # fmt: skip
     return lines, unknown

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -43,8 +41,6 @@ def first(cells: Cells, cell: Cell) -> Kept | None:
     return min(found, key=lambda r: (str(r.seed), r.id)) if found else None
 
 
-def spread(ids: Sequence[str], n: int) -> list[str]:
-    """`n` of `ids`, evenly through their order."""
-    if len(ids) <= n:
-        return list(ids)
-    return [ids[i] for i in np.linspace(0, len(ids) - 1, n).round().astype(int)]
+def spread(length: int, n: int) -> list[int]:
+    """`n` positions of a list, evenly through it; all of a shorter one."""
+    return list(range(length)) if length <= n else [int(i) for i in np.linspace(0, length - 1, n).round()]

@@ -34,6 +34,16 @@ def figures(made: Report, behind: Sequence[Behind], media: Media) -> list[dict[s
     return [f for f in [*found, parts] if f]
 
 
+def gallery_title(behind: Sequence[Behind]) -> str:
+    """What the mels of all systems side by side are: Figure 5 where textual inversion is on in some and off in others."""
+    worded = {s.record.flat.get("experiment.inversion.is") == "Adapter" for b in behind for s in b.systems if s.row.ranked}
+    seeds = {s.record.flat.get("experiment.sampling.seed") for b in behind for s in b.systems if s.row.ranked}
+    noise = ", same noise" if len(seeds) == 1 else ""
+    if len(worded) == 2:
+        return f"Mels of the variants on the same clips{noise} (Figure 5)"
+    return f"Mels of the truth and the systems{noise} (Figure 4)"
+
+
 def _components(b: Behind, media: Media) -> dict[str, Any] | None:
     """Figure 3: the parts of one clip's mel, from the first record whose control names classes."""
     from bench.show import draw

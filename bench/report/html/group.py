@@ -95,10 +95,10 @@ class Behind:
         """Positions of `n` clips that every system with sound has, evenly through the list: what pictures of all systems show."""
         there = [set(self.cells.clips_of(s.record)) for s in self.systems if s.sources.made]
         both = [i for i, id in enumerate(self.clips) if there and all(id in t for t in there)]
-        return [int(i) for i in spread([str(b) for b in both], n)]
+        return [both[i] for i in spread(len(both), n)]
 
     def data(self) -> dict[str, Any]:
-        drawn = [self.clips.index(id) for id in spread(self.clips, against.CLIPS)]
+        drawn = spread(len(self.clips), against.CLIPS)
         columns = [c for c in self.cells.columns.values() if c.n]
         pairs, untested = against.compared(self.cells, [(s.row, s.form) for s in self.systems])
         table: dict[str, list[list[float | None]]] = {}

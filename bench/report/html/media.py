@@ -36,6 +36,7 @@ class Media:
     left: int = 0
     bad: list[str] = field(default_factory=list)  # files that could not be read
     names: set[str] = field(default_factory=set)
+    _hints: dict[str, Any] = field(default_factory=dict)
     _made: dict[Any, dict[str, Any] | None] = field(default_factory=dict)
 
     def generated(self, record: Kept, sources: Sources, id: str) -> dict[str, Any] | None:
@@ -111,7 +112,11 @@ class Media:
             image = mels.mel(wave, scale)
             told["mel"] = self.put([*key, "mel"], ".png", mels.light(image))
             told["shown"] = round(image.shape[1] * scale.hop / scale.rate, 3)
-            drawn = mels.hint(record, sources, scale, id, image.shape[1]) if record and sources else None
+            drawn = None
+            if record and sources:
+                if record.id not in self._hints:
+                    self._hints[record.id] = mels.hints_of(record, sources, scale)
+                drawn = mels.hint(self._hints[record.id], scale, id, image.shape[1])
             if drawn is not None:
                 told["hint"] = self.put([*key, "hint"], ".png", mels.veil(drawn))
         return told

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from bench.report.select import Kept
 from melqcd.mel import MelScale
 
 if TYPE_CHECKING:
+    from bench.hints import Hints
+    from bench.ragged import Ragged
     from controls.base import Control
 
 ROWS, COLUMNS = 128, 512  # of a picture at most; larger ones are averaged
@@ -66,17 +69,22 @@ def mel(wave: np.ndarray, scale: MelScale) -> np.ndarray:
         return to_image(log_mel(torch.from_numpy(np.ascontiguousarray(wave))[None], scale), scale)[0].numpy()
 
 
-def hint(record: Kept, sources: Sources, scale: MelScale, id: str, frames: int) -> np.ndarray | None:
-    """[bins, frames] in 0 ... 1 that the ControlNet saw for clip `id`; None where nothing was shown or the signal is gone."""
-    import torch
-
+def hints_of(record: Kept, sources: Sources, scale: MelScale) -> Hints | None:
+    """What draws the hints of a record; None where nothing was shown or the signal is gone."""
     from bench.hints import Hints
 
     control = control_of(record)
     if control is None or sources.signals is None:
         return None
     hints = Hints(control, sources.signals, scale)
-    if not hints.signals or id not in hints:
+    return hints if hints.signals else None
+
+
+def hint(hints: Hints | None, scale: MelScale, id: str, frames: int) -> np.ndarray | None:
+    """[bins, frames] in 0 ... 1 that the ControlNet saw for clip `id`; None where it saw nothing."""
+    import torch
+
+    if hints is None or id not in hints:
         return None
     with torch.inference_mode():
         try:
@@ -128,12 +136,16 @@ def png(levels: np.ndarray, colours: np.ndarray, alpha: np.ndarray | None = None
     return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", zlib.compress(lines, 9)), chunk(b"IEND", b"")])
 
 
-def onsets(folder: Any, id: str) -> list[float]:
+def onsets(folder: Path | None, id: str) -> list[float]:
     """Seconds at which a judge heard something begin in clip `id`; [] where nobody listened."""
-    from bench.ragged import Ragged
     from melqcd.onset import RATE
 
-    if folder is None:
-        return []
-    heard = Ragged(folder, "onsets")
+    heard = {} if folder is None else _heard(folder)
     return [round(float(row[0]) / RATE, 3) for row in heard[id]] if id in heard else []
+
+
+@cache
+def _heard(folder: Path) -> Ragged:
+    from bench.ragged import Ragged
+
+    return Ragged(folder, "onsets")

@@ -65,10 +65,18 @@ def _told(
 ) -> dict[str, Any]:
     return {
         "title": made.spec.title, "name": made.spec.name, "about": made.spec.about.strip(), "notes": [*made.left, *notes],
-        "groups": [{"tables": t, "n": i, "about": b.group.about} for i, (t, b) in enumerate(zip(tables, behind, strict=True))],
+        "groups": [_group(i, t, b, made.spec.title) for i, (t, b) in enumerate(zip(tables, behind, strict=True))],
         "published": published, "checks": checks.checks(made.checks), "pictures": pictures, "files": quote(f"{made.spec.name}.files"),
-        "votes": made.votes,
+        "votes": made.votes, "gallery": figures.gallery_title(behind),
     }  # fmt: skip
+
+
+def _group(n: int, tables: list[Drawn], behind: Behind, title: str) -> dict[str, Any]:
+    """Tables of one group that hold numbers; what stands above all of them is said once, and their titles without the report's."""
+    some = [t for t in tables if t.bodies] or tables[:1]
+    above = [line for line in some[0].above if line != behind.group.about and all(line in t.above for t in some)]
+    named = [(t.title.removeprefix(title).lstrip(": ") or "the metrics of the paper's table", t) for t in some]
+    return {"n": n, "about": behind.group.about, "above": above, "tables": named}
 
 
 def _notes(media: Media, behind: Sequence[Behind]) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from bench.report.cells import Cell, Column
 from bench.report.marks import said
-from bench.report.table import Line, Shown, Table
+from bench.report.table import DASH, Line, Shown, Table
 
 Opens = Callable[[Line, Shown], str | None]  # the name under which a cell's clips are in the page; None: it does not open
 
@@ -44,14 +44,18 @@ class Drawn:
 
 
 def drawn(table: Table, opens: Opens) -> Drawn:
-    """`table` without the blocks of columns and the rows that hold no number at all; `empty` names them."""
-    there = {group for i, (group, _) in enumerate(table.columns) if any(_counts(line.cells[i]) for line in table.lines)}
+    """`table` without the blocks of columns and the rows that hold no number; `empty` names them. Rows outside the ranks alone fill no block.
+
+    bodies is empty where no ranked row has a number.
+    """
+    ranked = [line for line in table.lines if line.ranked] or table.lines
+    there = {group for i, (group, _) in enumerate(table.columns) if any(_counts(line.cells[i]) for line in ranked)}
     shown = [i for i, (group, _) in enumerate(table.columns) if group in there]
     columns = [table.columns[i] for i in shown]
     bodies: list[list[Tr]] = [[], []]
     lost = []
     for line in table.lines:
-        if not any(_counts(cell) for cell in line.cells):
+        if not any(line.cells[i].cell is not None and _counts(line.cells[i]) for i in shown):
             lost.append(line.label)
             continue
         cells = [_td(line, line.cells[i], opens) for i in shown]
@@ -64,8 +68,8 @@ def drawn(table: Table, opens: Opens) -> Drawn:
 
 
 def _counts(shown: Shown) -> bool:
-    """Whether a cell is a number of a metric; costs of signals are there whether anything ran or not."""
-    return shown.cell is not None and shown.cell.value is not None
+    """Whether there is a number in a cell: of a metric, or what a signal costs."""
+    return shown.cell.value is not None if shown.cell is not None else shown.text != DASH
 
 
 def _td(line: Line, shown: Shown, opens: Opens) -> Td:

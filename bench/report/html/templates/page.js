@@ -37,8 +37,13 @@ for (const sort of document.querySelectorAll(".sort")) sort.addEventListener("cl
 });
 
 // ---- players
-function mel(told, player) {
-  const box = make("div", { class: "mel" });
+function mel(told, player, name) {
+  const box = make("div", { class: "mel", role: "button", tabindex: "0", "aria-label": `play or stop: ${name}` });
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    if (player.paused) player.play(); else player.pause();
+  });
   if (!told.mel) return box;
   const shown = told.shown || told.seconds;
   box.append(make("img", { src: `${data.files}/${told.mel}`, alt: "mel spectrogram", loading: "lazy" }));
@@ -63,7 +68,11 @@ function figure(told, name, plain) {
   const box = make("figure", { class: plain ? "player plain" : "player" });
   if (!told) { box.append(make("figcaption", {}, `${name}: no sound here`)); return box; }
   const player = sound(told, name);
-  box.append(make("figcaption", {}, name), player, mel(told, player));
+  if (plain && told.kind === "video") {
+    player.removeAttribute("controls");
+    player.addEventListener("click", () => { if (player.paused) player.play(); else player.pause(); });
+  }
+  box.append(make("figcaption", {}, name), player, mel(told, player, name));
   return box;
 }
 
@@ -167,8 +176,8 @@ function scatter(group, metric, points, names, systems) {
   const at = (v) => 46 + 300 * (v - low) / span, up = (v) => 350 - at(v) + 4;
   const svg = make("svg", { viewBox: "0 0 360 350", role: "img", "aria-label": `${metric.label} of every clip, ${names[0]} across, ${names[1]} up` });
   svg.append(make("line", { class: "axis", x1: 46, x2: 346, y1: up(low), y2: up(low) }), make("line", { class: "axis", x1: 46, x2: 46, y1: up(low), y2: up(high) }), make("line", { class: "same", x1: at(low), y1: up(low), x2: at(high), y2: up(high) }));
-  for (const v of [low, low + span / 2, high]) svg.append(make("text", { x: at(v), y: 326, "text-anchor": "middle" }, say(metric, v)), make("text", { x: 40, y: up(v) + 4, "text-anchor": "end" }, say(metric, v)));
-  svg.append(make("text", { x: 196, y: 343, "text-anchor": "middle" }, `${names[0]} →`), make("text", { x: 12, y: 158, "text-anchor": "middle", transform: "rotate(-90 12 158)" }, `${names[1]} →`));
+  for (const v of [low, low + span / 2, high]) svg.append(make("text", { x: at(v), y: 326, "text-anchor": v === high ? "end" : "middle" }, say(metric, v)), make("text", { x: 40, y: up(v) + 4, "text-anchor": "end" }, say(metric, v)));
+  svg.append(make("text", { x: 196, y: 343, "text-anchor": "middle" }, `${names[0]} →`), make("text", { x: 10, y: 90, "text-anchor": "middle", transform: "rotate(-90 10 90)" }, `${names[1]} →`));
   const many = new Map();
   for (const [clip, a, b] of points) {
     const key = `${a} ${b}`, n = many.get(key) || 0;
