@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from bench import chain, identity
+import numpy as np
+
+from bench import artefacts, chain, identity
 from bench.experiment import Experiment
 from bench.identity import digest
+from bench.lag import CURVE, lags
 from bench.record import Record
 from bench.scoring import Comparison, System, compare
 from bench.stages.distort import SHIFT_S, Way
@@ -27,6 +30,9 @@ SURE = 0.05  # p, corrected for all comparisons of the check, below which a diff
 class Response:
     systems: list[System]  # true hints first
     comparisons: list[Comparison]  # true minus each of the others
+    later: list[float] = field(
+        default_factory=list
+    )  # seconds by which each clip's sound is later under shifted hints than under true
 
     def deaf(self) -> list[str]:
         """The ways that have to change the sound and did not: no timing metric differs from that of true hints."""
@@ -43,7 +49,20 @@ def respond(x: Experiment, store: Store) -> Response:
     for name, folder in folders.items():
         store.need(folder)
         systems.append(System(name, json.loads((folder / "scores.json").read_text()), folder))
-    return Response(systems, _against_first(systems))
+    return Response(systems, _against_first(systems), _later(x, store))
+
+
+def _later(x: Experiment, store: Store) -> list[float]:
+    """The lag of each clip whose judge of timing gives the curve it is found from; [] if none of the judges does."""
+    judge = next((j for j in x.judges if CURVE in getattr(j, "curves", ())), None)
+    if judge is None:
+        return []
+    heard = [
+        store(artefacts.judge, judge, sound, x.split) for sound in (chain.sound(x, store), chain.misled(x, "shifted", store))
+    ]
+    for folder in heard:
+        store.need(folder)
+    return list(lags(*heard).values())
 
 
 def _against_first(systems: Sequence[System]) -> list[Comparison]:
@@ -63,7 +82,12 @@ def record(x: Experiment, response: Response, words: list[str]) -> Record:
         words=[w for w in words if not w.startswith("machine")],
         experiment=identity.told(x),
         scores={},
-        facts={"systems": {s.name: s.scores for s in response.systems}, "true minus": against, "deaf": response.deaf()},
+        facts={
+            "systems": {s.name: s.scores for s in response.systems},
+            "true minus": against,
+            "deaf": response.deaf(),
+            "later_s": response.later,
+        },
         made={"scores": {s.name: s.folder.name for s in response.systems}},
     )
 
@@ -84,3 +108,9 @@ def told(response: Response) -> Iterator[str]:
     chance = [response.systems[0].scores[m.id].get("chance") for m in metrics]
     row = (f"{'' if v is None else f'{v * m.scale:.{m.digits}f}':>14}" for m, v in zip(metrics, chance, strict=True))
     yield f"{'chance':10}" + "".join(row)
+    if response.later:
+        low, middle, high = np.percentile(response.later, (25, 50, 75))
+        yield (
+            f"Under hints {SHIFT_S} s late the sound is {middle:.2f} s later than under true ones (median of {len(response.later)} clips, "
+            f"quartiles {low:.2f} and {high:.2f}; where their onset strength curves agree best within 0.5 s)."
+        )

@@ -51,7 +51,7 @@ def folder(data, tmp_path_factory):
     """Both judges, as `judges.lab.path` takes them."""
     root = tmp_path_factory.mktemp("judges")
     small = Classifier(width=16, layers=1, heads=2, training=LITTLE)
-    towers = Pair(size=24, width=16, blocks=1, heads=2, dims=8, views=2, training=LITTLE)
+    towers = Pair(size=24, patch=8, width=16, blocks=1, heads=2, dims=8, views=2, training=LITTLE)
     shutil.copytree(made(classifier, root / "a", small, data), root / "weights" / "classifier")
     shutil.copytree(made(pair, root / "b", towers, data), root / "weights" / "pair")
     return root / "weights"
@@ -154,7 +154,7 @@ def test_damaged_and_foreign_weights_are_refused_by_name(folder, tmp_path):
 def test_the_pairs_embeddings_are_means_of_unit_vectors(folder):
     net, size = lab_pair.load_pair(folder / "pair")
     with torch.no_grad():
-        seen = net.look(torch.randn(3, 3, 2, size.size, size.size))
+        seen = net.look(torch.randn(3, 3, size.moments, size.size, size.size))
     torch.testing.assert_close(seen.norm(dim=-1), torch.ones(3))
 
 

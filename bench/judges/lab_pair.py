@@ -31,20 +31,28 @@ class PairSize:
     blocks: int
     heads: int
     dims: int  # of the embeddings
-    views: int  # pictures, spread over the clip, whose embeddings are averaged
-    gap: int  # frames between a picture's two moments
+    moments: int  # of the video, seen together; an even number
+    gap: int  # frames from one of them to the next
+    views: int  # such sequences, spread over the clip, whose embeddings are averaged
 
     def __post_init__(self):
         if min(asdict(self).values()) < 1:
             raise ValueError(f"every size of a pair is at least 1, got {self}")
         if self.size % self.patch or self.bands % self.span or self.frames % self.span or self.width % self.heads:
             raise ValueError(f"patch must divide size, span bands and frames, and heads width, got {self}")
+        if self.moments % 2:
+            raise ValueError(f"a patch covers two moments: an even number of them is seen together, not {self.moments}")
+
+    @property
+    def offsets(self) -> NDArray:
+        """int [moments]: frames from the first moment of a sequence to each."""
+        return self.gap * np.arange(self.moments)
 
     def build(self) -> Towers:
         """Towers of this shape, with weights of chance."""
         from bench.judges.towers import Ears, Eyes, Towers
 
-        eyes = Eyes(self.width, self.blocks, self.heads, self.size, self.patch)
+        eyes = Eyes(self.width, self.blocks, self.heads, self.size, self.patch, self.moments)
         return Towers(eyes, Ears(self.width, self.blocks, self.heads, self.bands, self.frames, self.span, self.span), self.dims)
 
 
@@ -85,7 +93,7 @@ def gazes(pictures: Tensor) -> Tensor:
 
 
 def watch(net: Towers, size: PairSize, video: Path) -> Tensor:
-    """[dims]: the mean over `size.views` pictures of the file `video`; a mean of unit vectors, so no longer than 1."""
+    """[dims]: the mean over `size.views` sequences of the file `video`; a mean of unit vectors, so no longer than 1."""
     from bench.media import frame_times, frames
     from melqcd.visual import square
 
@@ -95,12 +103,15 @@ def watch(net: Towers, size: PairSize, video: Path) -> Tensor:
     shown = np.empty(len(at), int)
     shown[order] = np.arange(len(at))
     pixels = square(frames(video, at[order])[shown], size.size)
-    pictures = pixels.float().div(255).unflatten(0, (-1, 2)).transpose(1, 2)
+    pictures = pixels.float().div(255).unflatten(0, (-1, size.moments)).transpose(1, 2)
     return net.look(gazes(pictures).to(next(net.parameters()).device)).mean(0)
 
 
 def moments(size: PairSize, seconds: float) -> NDArray:
-    """float64 [views, 2]: seconds of the two moments of each picture of a video whose last frame is shown at `seconds`."""
-    apart = min(size.gap / FPS, seconds)
-    first = np.linspace(0, max(0.0, seconds - apart), size.views)
-    return np.stack([first, first + apart], -1)
+    """float64 [views, moments]: seconds of the moments of each sequence of a video whose last frame is shown at `seconds`.
+
+    A video shorter than a sequence is seen from its first to its last frame, its moments closer together.
+    """
+    apart = min(size.gap / FPS, seconds / (size.moments - 1))
+    first = np.linspace(0, max(0.0, seconds - apart * (size.moments - 1)), size.views)
+    return first[:, None] + apart * np.arange(size.moments)

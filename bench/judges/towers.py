@@ -22,10 +22,11 @@ class Eyes:
     heads: int = 16
     size: int = 224  # pixels, both ways
     patch: int = 14  # pixels, over two frames at once
+    frames: int = 2
 
     @property
     def tokens(self) -> int:
-        return (self.size // self.patch) ** 2
+        return self.frames // 2 * (self.size // self.patch) ** 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Towers(nn.Module):
         return vision.rgbt_stem["proj"][1], vision.pos_embedding_helper.pos_embed  # type: ignore[index,union-attr,return-value]
 
     def look(self, frames: Tensor) -> Tensor:
-        """frames: [B, 3, 2, size, size], normalised RGB: two moments of a video, or one picture twice."""
+        """frames: [B, 3, frames, size, size], normalised RGB: moments of a video, or one picture twice."""
         return self._embedded("vision", frames)
 
     def listen(self, heard: Tensor) -> Tensor:
