@@ -117,7 +117,7 @@ def _options(machine: Slurm, after: Sequence[str], name: str) -> dict[str, Any]:
         "array_parallelism": machine.parallel,
         "stderr_to_stdout": True,
         "setup": setup,
-        "additional_parameters": {"requeue": True, **machine.sbatch},
+        "additional_parameters": {"requeue": True, **machine.options},
     }
 
 
