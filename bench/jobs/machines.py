@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+import shlex
+from dataclasses import dataclass, replace
 
 from bench.context import Context, allotted_cores
 from bench.experiment import Machine
@@ -53,7 +54,7 @@ class Slurm(Machine):
     array: int = 0  # most jobs in one array; 0: as many as the cluster allows (MaxArraySize)
     parallel: int = 256  # most jobs of one array that run at a time
     setup: str = ""  # a shell line that each job runs first, for example 'module load ffmpeg'
-    sbatch: dict[str, str] = field(default_factory=dict)  # further options of sbatch: machine.sbatch='{reservation: night}'
+    sbatch: str = ""  # further options of sbatch: machine.sbatch='--reservation=night --nice=100'
 
     def __post_init__(self):
         super().__post_init__()
@@ -62,9 +63,18 @@ class Slurm(Machine):
                 raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
         if self.requeues < 0:
             raise ValueError(f"requeues must be 0 or more, got {self.requeues}")
+        odd = [word for word in shlex.split(self.sbatch) if not word.startswith("--")]
+        if odd:
+            raise ValueError(f"sbatch takes options as --name=value, got {odd[0]!r}")
         if self.grace >= self.minutes * 60:
             raise ValueError(f"grace={self.grace} seconds must be less than the job's minutes={self.minutes}")
 
     @property
     def sends(self) -> bool:
         return True
+
+    @property
+    def options(self) -> dict[str, str | bool]:
+        """The further options of sbatch by name; True for one without a value."""
+        parted = (word[2:].partition("=") for word in shlex.split(self.sbatch))
+        return {name: value if equals else True for name, equals, value in parted}

@@ -117,7 +117,7 @@ def _options(machine: Slurm, after: Sequence[str], name: str) -> dict[str, Any]:
         "array_parallelism": machine.parallel,
         "stderr_to_stdout": True,
         "setup": setup,
-        "additional_parameters": {"requeue": True, **machine.sbatch},
+        "additional_parameters": {"requeue": True, **machine.options},
     }
 
 
@@ -125,7 +125,10 @@ def _told(*command: str) -> str:
     """What a command of Slurm's prints; Failed with its own words."""
     if shutil.which(command[0]) is None:
         raise Failed(f"{command[0]} is not on this machine: is Slurm installed?")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{command[0]} did not answer within {error.timeout:.0f} s") from error
     if done.returncode:
         raise Failed(f"{command[0]}: {' '.join(done.stderr.split()) or f'exit status {done.returncode}'}")
     return done.stdout

@@ -42,11 +42,11 @@ def work(results: str, key: str, words: Sequence[str], reference: bool = False) 
 def records(results: str, sweep: str, words: Sequence[str]) -> None:
     """The last job of a sweep: a record of every run, with scores or with the reason why there are none."""
     from bench.jobs.keeping import keep, sweeps
-    from bench.jobs.status import living
+    from bench.jobs.status import seen
 
     ledger, store = opened(Path(results), words)
     own = f"records-{sweep}"
-    kept = keep(sweeps(ledger, [sweep])[0], ledger, store, living(ledger).keys() - {own})
+    kept = keep(sweeps(ledger, [sweep])[0], ledger, store, seen(ledger).keys() - {own})
     print(f"{len(kept.swept.done)} records written, {len(kept.swept.failed)} runs failed, {len(kept.waiting)} wait")
 
 
@@ -81,19 +81,19 @@ def _stopped(key: str, machine, ledger: Ledger) -> None:
     if not id or not isinstance(machine, Slurm):
         ledger.say(key, "stopped", reason="was stopped; its state is saved")
         raise SystemExit(130)
-    ending = "cancelled" if ledger.said(key).get("state") == "cancelled" else slurm.ending(id, _restarts())
-    if ending == "cancelled":
-        ledger.say(key, "cancelled", reason="was cancelled; its state is saved")
-    elif _restarts() >= machine.requeues:
-        reason = f"was stopped {_restarts() + 1} times and given up (machine.requeues={machine.requeues}); its state is saved"
-        ledger.say(key, "stopped", reason=reason)
-    else:
-        ledger.say(key, "requeued", ending=ending)  # before it is: then this process may be ended any time
-        try:
+    try:
+        ending = "cancelled" if ledger.said(key).get("state") == "cancelled" else slurm.ending(id, _restarts())
+        if ending == "cancelled":
+            ledger.say(key, "cancelled", reason="was cancelled; its state is saved")
+        elif _restarts() >= machine.requeues:
+            often = f"was stopped {_restarts() + 1} times and given up (machine.requeues={machine.requeues}); its state is saved"
+            ledger.say(key, "stopped", reason=often)
+        else:
+            ledger.say(key, "requeued", ending=ending)  # before it is: then this process may be ended any time
             if ending != "requeued":
                 slurm.requeue(id)
-        except Failed as error:
-            ledger.say(key, "stopped", reason=f"was stopped and could not be requeued ({error}); its state is saved")
+    except Failed as error:
+        ledger.say(key, "stopped", reason=f"was stopped and could not be requeued ({error}); its state is saved")
     raise SystemExit(130)
 
 
