@@ -21,4 +21,4 @@ degrade = Stage("degraded", "bench.stages.degrade:degrade")
 distort = Stage("misled", "bench.stages.distort:distort")
 judge = Stage("judge", "bench.stages.judge:judge")
 pairs = Stage("pairs", "bench.stages.score:pairs")
-score = Stage("score", "bench.stages.score:score")
+score = Stage("score", "bench.stages.score:score", version=2)  # 2: KID, KAD and FD-infinity beside FID

@@ -68,7 +68,7 @@ def _builders() -> dict[str, Callable[[], dict[str, tuple[int, ...]]]]:
         "panns_cnn14": lambda: _shapes(Cnn14(32000)),
         "vggsound_h": lambda: _shapes(ResNet18(False)),
         "vggsound_i": lambda: _shapes(ResNet18(True)),
-        "ast": lambda: _ast(ASTConfig(num_labels=527)),
+        "ast": lambda: _ast(ASTConfig(id2label={i: str(i) for i in range(527)})),
         "encodec_hub": lambda: _encodec(hub=True),
         "encodec_original": lambda: _encodec(hub=False),
         "codepredictor": _codepredictor,

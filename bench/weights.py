@@ -20,11 +20,12 @@ def weights(path: str, what: str, *, default: Path | None = None) -> Path:
     """
     if not path and default is None:
         raise Refused(f"{what} needs its weights: write {what}.path=FILE_OR_FOLDER")
+    setting = what if what.endswith(("labels", "statistics", "tokenizer")) else f"{what}.path"
     found = placed(path) if path else default
     assert found is not None
     if not found.exists():
         raise Refused(
-            f"{what}.path: {found} does not exist"
+            f"{setting}: {found} does not exist"
             if path
             else f"the lab's weights are not at {found}: `bench lab build` makes them"
         )

@@ -11,7 +11,15 @@ from typing import Any
 
 from melqcd.pickles import Shape, read_torch
 
-DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "U8": "uint8"}
+DTYPES: dict[str, str] = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "U8": "uint8",
+}
 LARGEST = 100_000_000  # bytes of a safetensors header that the format allows
 
 
@@ -62,7 +70,7 @@ def _safetensors(path: Path) -> Header:
     tensors = {k: v for k, v in told.items() if k != "__metadata__"}
     needed = 8 + length + max((v["data_offsets"][1] for v in tensors.values()), default=0)
     cut = f"it is cut off: {there:,} of {needed:,} bytes" if there < needed else ""
-    return Header({k: Shape(tuple(v["shape"]), DTYPES.get(v["dtype"], v["dtype"])) for k, v in tensors.items()}, cut=cut)
+    return Header({k: Shape(tuple(v["shape"]), DTYPES.get(v["dtype"], str(v["dtype"]))) for k, v in tensors.items()}, cut=cut)
 
 
 def _sharded(path: Path) -> Header:

@@ -97,8 +97,8 @@ def load_released(
 
     how = {"allow_pickle": allow_pickle}
     return Backbone(
-        vae=load_vae(path, **how).to(device, dtype),
-        unet=load_unet(path, **how).to(device, dtype),
+        vae=load_vae(path, **how).to(device=device, dtype=dtype),  # type: ignore[call-arg]
+        unet=load_unet(path, **how).to(device=device, dtype=dtype),  # type: ignore[call-arg]
         text=load_text(path, **how).to(device, dtype),  # type: ignore[arg-type]
         tokenizer=CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True),
         schedule=schedule(),

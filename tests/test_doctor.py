@@ -98,9 +98,9 @@ PAPER = (
 
 
 def test_a_setup_that_is_right_is_green_in_seconds(here, capsys):
-    started = time.perf_counter()
+    started = time.process_time()
     lines = examine([*PAPER, f"data.root={here / 'AVSync15'}"])
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10  # of a core: how busy the machine is does not count
     assert print_lines(lines, colour=False)
     said = capsys.readouterr().out
     assert [line for line in lines if not line.fine] == []
@@ -143,9 +143,9 @@ def test_five_things_that_are_wrong_are_five_red_lines_each_with_what_to_do(here
         f"backbone.path={backbone}", f"motion.path={weights / 'SyncFormer.pt'}", f"judges.melception.path={weights / 'melception.pt'}",
         f"judges.imagebind.path={weights / 'imagebind_huge.pth'}", f"data.root={tmp_path / 'nowhere'}",
     )  # fmt: skip
-    started = time.perf_counter()
+    started = time.process_time()
     red = {line.what: line for line in examine([*PAPER, *wrong]) if not line.fine}
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10  # of a core: how busy the machine is does not count
     assert set(red) == {"backbone.path", "motion.path", "judges.melception.path", "judges.imagebind.path", "data.root"}
     assert "2 missing: decoder.conv_out" in red["backbone.path"].told
     assert "1 of another shape: encoder.conv_in.weight [128, 1, 3, 3] for [128, 3, 3, 3]" in red["backbone.path"].told
@@ -164,7 +164,7 @@ def test_a_machine_without_any_of_it_is_told_what_to_put_where(here, monkeypatch
     monkeypatch.setenv("PATH", "/nothing")
     labelled = [w for w in PAPER if "labels" not in w]
     red = {line.what: line for line in examine([*labelled, "data.root=AVSync15"]) if not line.fine}
-    assert "bench weights fetch auffusion --to DIR" in red["backbone.path"].do
+    assert "bench weights fetch auffusion-full-no-adapter --to DIR" in red["backbone.path"].do
     assert "SyncFormer.pt" in red["motion.path"].do and "github.com/wjc2830/MelQCD" in red["motion.path"].do
     assert "imagebind_huge.pth, 4,803 MB" in red["judges.imagebind.path"].do
     assert "no GPU" in red["device"].told and "Class ACC" in red["judges.melception.labels"].told

@@ -35,11 +35,12 @@ class Part:
 
     @property
     def known(self) -> tuple[Known, ...]:
-        """Of two layouts first the one that lies there."""
-        choices = tuple(KNOWN[id] for id in self.ids)
+        """Of two layouts first the one that lies there, or that the path is called after."""
         place = placed(self.path)
-        if self.ids == AUFFUSION and place.is_dir() and not (place / "condition_config.json").exists():
-            return choices[-1:]
+        choices = tuple(sorted((KNOWN[id] for id in self.ids), key=lambda k: k.id != place.name))
+        if self.ids == AUFFUSION and place.is_dir():
+            adapted = (place / "condition_config.json").exists()
+            return tuple(k for k in choices if (k.id != "auffusion-full-no-adapter") is adapted)
         return choices
 
     def line(self) -> Line:

@@ -119,7 +119,7 @@ class Compare(nn.Module):
     def forward(self, seen: Tensor, heard: Tensor) -> Tensor:
         marks = (t.expand(len(seen), -1, -1) for t in (self.OFF_tok, self.MOD_tok))
         off, mod = marks
-        x = torch.cat([off, self.vis_in_lnorm(seen), mod, self.aud_in_lnorm(heard)], 1) + self.pos_emb_cfg.pos_emb
+        x = torch.cat([off, self.vis_in_lnorm(seen), mod, self.aud_in_lnorm(heard)], 1) + self.pos_emb_cfg.pos_emb  # type: ignore[operator]
         for block in self.blocks:
             x = block(x)
         return self.off_head(self.ln_f(x)[:, 0])

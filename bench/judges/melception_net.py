@@ -25,7 +25,7 @@ class Conv(nn.Module):
     def __init__(self, before: int, after: int, kernel: int | tuple[int, int], *, stride: int = 1, padding: int | None = None):
         super().__init__()
         sizes = (kernel, kernel) if isinstance(kernel, int) else kernel
-        around = tuple(k // 2 for k in sizes) if padding is None else padding
+        around = (sizes[0] // 2, sizes[1] // 2) if padding is None else padding
         self.conv = nn.Conv2d(before, after, sizes, stride, around, bias=False)
         self.bn = nn.BatchNorm2d(after, eps=EPS)
 

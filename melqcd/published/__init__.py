@@ -45,6 +45,7 @@ SHARE = 0.5  # of the names in a file that must be a checkpoint's before it is s
 def tables() -> Mapping[str, Mapping[str, tuple[int, ...]]]:
     """{table: {name of a weight: shape}}, every tensor that a published file must hold."""
     found: dict[str, dict[str, tuple[int, ...]]] = {}
+    entries: dict[str, tuple[int, ...]] = {}
     lines = TABLES.read_text().splitlines() if TABLES.exists() else []
     for line in lines:
         if line.startswith("["):
