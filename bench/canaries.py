@@ -148,8 +148,8 @@ def expected(scores: Mapping[str, Mapping[str, Any]], judges: Sequence[str]) -> 
         for id in dict.fromkeys(e.metric.replace("{judge}", judge) for judge in judges):
             if id in scores["identical"]:
                 yield _check(e, id, scores)
-    for id, told in scores["identical"].items():
-        if told.get("value") is not None and not id.startswith(LOOSE):
+    for id, score in scores["identical"].items():
+        if score.get("value") is not None and not id.startswith(LOOSE):
             yield _unbeaten(id, scores)
 
 

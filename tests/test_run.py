@@ -255,3 +255,30 @@ def test_wrong_hints_need_no_other_controlnet(x, done):
     assert any("shuffled" in line for line in told(response))
     path = record(x, response, ["control=melqcd"]).write(results / "checks")
     assert set(json.loads(path.read_text())["facts"]["systems"]) == {"true", "shuffled", "shifted", "zeroed"}
+
+
+def test_a_gap_is_shared_among_all_combinations_of_parts(x, done):
+    from bench.budget import budget, record, write
+    from bench.budget_table import lines
+
+    results, _ = done
+    store = Store(results / "cache", Context(quiet=True, workers=1, threads=1), deferred=True)
+    found = budget(x, store, "melqcd")
+    made = [name.partition("-")[0] for name in store.made]
+    assert made.count("sound") == 6 and not {"controlnet", "predictor", "signals", "world"} & set(
+        made
+    )  # two are those of the run
+    assert len(found.systems) == 8 and found.parts == ("code", "energy", "deviation")
+    kept = frame(results).set_index("experiment.name")
+    for id in found.metrics:
+        gap = found.gap(id)
+        assert gap.true == pytest.approx(kept.loc["melqcd, true hints", f"scores.{id}.value"])
+        assert gap.predicted == pytest.approx(kept.loc["melqcd, predicted", f"scores.{id}.value"])
+        for label in ["", *found.labels]:
+            if found.gap(id, label):
+                assert sum(s.value for s in found.of(id, label)) == pytest.approx(found.gap(id, label).value, abs=1e-9)
+    assert found.labels and any("costs most" in line or "no gap" in line for line in lines(found))
+    kept = record(x, found, ["control=melqcd"])
+    assert kept.write(results / "budgets").exists()
+    paths = write(found, results / "budget", kept.id)
+    assert [p.suffix for p in paths] == [".csv", ".png", ".svg"] and all(p.stat().st_size > 200 for p in paths)
