@@ -105,7 +105,7 @@ class ControlNet:
 
     hint: Literal["features", "pixels"] = "features"  # VAE-encoder features (released code), or diffusers' pixel embedding
     widths: tuple[int, ...] = (16, 32, 64)  # channels of the layers that read the hint, up to about the UNet's first width
-    training: Training = Training(steps=900, batch=16, lr=1e-3)  # the lab's; the paper names none
+    training: Training = Training(steps=1200, batch=16, lr=2e-3)  # the lab's; the paper names none
     dropout: float = 0.1  # share of prompts replaced by "" in training, so that guidance has something to lead away from
     # trained weights to take instead of training: MelQCD.ckpt, or a folder as diffusers writes it. "": trained here
     path: str = field(default="", metadata={"added": ""})
