@@ -169,9 +169,9 @@ def test_a_sweep_that_is_stopped_killed_and_run_again_ends_like_an_undisturbed_o
         ("onset, true hints", 0.001): "done", ("onset, true hints", 1e30): "failed", ("none", 0.001): "done",
     }  # fmt: skip
 
-    # undisturbed, in one process, from the same clips
+    # undisturbed, in one process, from the same clips and signals
     (lab / "calm" / "cache").mkdir(parents=True)
-    for stage in ("world", "clips"):
+    for stage in ("world", "clips", "latents", "signals"):
         for path in (lab / "results" / "cache").glob(f"{stage}-????????????????"):
             shutil.copytree(path, lab / "calm" / "cache" / path.name)
     bench(lab, "sweep", "mini", "machine=here", "machine.results=calm", status=1)
