@@ -68,6 +68,22 @@ def most_in_an_array() -> int:
 
 
 @dataclass(frozen=True)
+class Job:
+    """A function of words, as submitit calls it. A signal that comes before the function listens itself means: again, as it is."""
+
+    function: Callable[..., None]
+
+    def __call__(self, *words: Any) -> None:
+        self.function(*words)
+
+    def checkpoint(self, *words: Any):
+        """submitit's way of asking what to run again; without it, it takes jobs of ten minutes or less for out of time, for good."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, *words)
+
+
+@dataclass(frozen=True)
 class Submitted:
     id: str
     name: str
@@ -84,7 +100,7 @@ def submit(work: Callable, jobs: Sequence[tuple], after: Sequence[str], name: st
     from submitit.helpers import clean_env
 
     try:
-        executor = SlurmExecutor(logs)
+        executor = SlurmExecutor(logs, max_num_timeout=machine.requeues)
     except RuntimeError as error:
         raise Refused(f"machine=slurm: there is no srun on this machine ({error}); machine=local runs the jobs here") from error
     executor.update_parameters(**_options(machine, after, name))
@@ -92,7 +108,7 @@ def submit(work: Callable, jobs: Sequence[tuple], after: Sequence[str], name: st
         conf = {"SLURM_CONF": os.environ["SLURM_CONF"]} if "SLURM_CONF" in os.environ else {}
         with clean_env():  # from inside another job its allotment would be taken for ours
             os.environ.update(conf)  # of all that begins with SLURM_ this one says which cluster is meant
-            made = executor.map_array(work, *map(list, zip(*jobs, strict=True)))
+            made = executor.map_array(Job(work), *map(list, zip(*jobs, strict=True)))
     except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError) as error:
         raise Failed(f"sbatch refused {name}: {_last_words(error)}") from error
     return [Submitted(job.job_id, name, job.paths.stdout) for job in made]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import Refused
-from bench.jobs.ledger import Entry, Ledger
+
+if TYPE_CHECKING:
+    from bench.jobs.ledger import Entry, Ledger
 
 
 def add(verb) -> None:

@@ -100,10 +100,10 @@ def checkpoint(lab: Path, key: str) -> Path:
 
 
 def running(lab: Path, key: str, turn: int) -> bool:
-    """Whether the job trains in its turn `turn` and has saved in it."""
+    """Whether the job trains in its turn `turn` or a later one, and has saved in it."""
     state, path = said(lab, key), checkpoint(lab, key)
     fresh = path.exists() and path.stat().st_mtime > state.get("when", 0)
-    return state.get("state") == "running" and state["restarts"] == turn and fresh
+    return state.get("state") == "running" and state["restarts"] >= turn and fresh
 
 
 def records(lab: Path, results: str = "results") -> dict[tuple, dict]:
@@ -169,9 +169,9 @@ def test_a_sweep_that_is_stopped_killed_and_run_again_ends_like_an_undisturbed_o
         ("onset, true hints", 0.001): "done", ("onset, true hints", 1e30): "failed", ("none", 0.001): "done",
     }  # fmt: skip
 
-    # undisturbed, in one process, from the same clips
+    # undisturbed, in one process, from the same clips and signals
     (lab / "calm" / "cache").mkdir(parents=True)
-    for stage in ("world", "clips"):
+    for stage in ("world", "clips", "latents", "signals"):
         for path in (lab / "results" / "cache").glob(f"{stage}-????????????????"):
             shutil.copytree(path, lab / "calm" / "cache" / path.name)
     bench(lab, "sweep", "mini", "machine=here", "machine.results=calm", status=1)
@@ -180,9 +180,10 @@ def test_a_sweep_that_is_stopped_killed_and_run_again_ends_like_an_undisturbed_o
     for which, record in calm.items():
         assert record["id"] == disturbed[which]["id"]
         assert record["scores"] == disturbed[which]["scores"]
-        assert {k: v for k, v in record["facts"].items() if k != "traceback"} == {
-            k: v for k, v in disturbed[which]["facts"].items() if k != "traceback"
-        }
+        if record["status"] == "done":
+            assert record["facts"] == disturbed[which]["facts"]
+        else:  # after the semicolon stands which checkpoint there is
+            assert record["facts"]["reason"].partition(";")[0] == disturbed[which]["facts"]["reason"].partition(";")[0]
         if record["rows"]:
             assert (lab / "calm" / record["rows"]).read_bytes() == (lab / "results" / record["rows"]).read_bytes()
     weights = [next((lab / results / "cache" / key).glob("*.safetensors")).read_bytes() for results in ("calm", "results")]
@@ -221,8 +222,8 @@ def test_cancelled_jobs_stay_cancelled_and_go_on_when_asked_again(lab):
 
 
 def test_a_training_that_runs_out_of_time_goes_on_and_one_that_is_cancelled_does_not(lab):
-    # Slurm may send the signal up to a minute early: within the first half minute of two
-    bench(lab, "sweep", "long", "machine.minutes=2", "machine.grace=90")
+    # submitit takes such a short job for one that is out of time for good
+    bench(lab, "sweep", "long", "machine.minutes=2", "machine.grace=60")
     job = training(lab, "controlnet.training.steps=100000")
     key = job["key"]
     until(lambda: running(lab, key, 1), "training again after the signal before the time limit")
