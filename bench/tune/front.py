@@ -23,14 +23,14 @@ def picture(plan: Study, found: list[Tried], out: Path, about: str = "") -> list
     pairs = list(combinations(range(len(plan.objectives)), 2))
     figure = Figure(figsize=(7.2 * max(1, len(pairs)), 5.4 if pairs else 1.6 + 0.3 * len(found)))
     FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=0.11 if pairs else 0.3, right=0.97, bottom=0.11, top=0.92 if pairs else 0.88, wspace=0.25)
+    figure.subplots_adjust(left=0.11 if pairs else 0.3, right=0.97, bottom=0.11, top=0.89 if pairs else 0.8, wspace=0.25)
     if pairs:
         for axes, (a, b) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
             _pair(axes, plan, found, a, b)
     else:
         _one(figure.subplots(), plan, found)
     signs = "filled: on the front, hollow: off it, grey: over a bound; lines: 95 % intervals"
-    figure.suptitle(f"{plan.name}: {plan.about}. Scored on val. {about}\n{signs}", fontsize=9)
+    figure.suptitle(f"{plan.name}: {plan.about}. Scored on val\n{about}\n{signs}".replace("\n\n", "\n"), fontsize=9)
     out.mkdir(parents=True, exist_ok=True)
     # a fixed salt and no date: the same trials give the same file
     with matplotlib.rc_context({"svg.hashsalt": plan.name, "svg.fonttype": "none"}):
