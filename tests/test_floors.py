@@ -41,7 +41,7 @@ def test_looking_around_imports_no_torch(words, tmp_path):
     code = (
         "import sys; from bench.cli import main\n"
         f"try: main({words!r})\nexcept SystemExit as end: assert not end.code, end.code\n"
-        "print('HEAVY', sorted({'torch', 'diffusers', 'transformers', 'matplotlib', 'scipy'} & set(sys.modules)))"
+        "print('HEAVY', sorted({'torch', 'diffusers', 'transformers', 'matplotlib', 'scipy', 'optuna'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert "HEAVY []" in done.stdout, done.stdout[-500:] + done.stderr[-2000:]

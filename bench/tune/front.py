@@ -21,14 +21,16 @@ def picture(plan: Study, found: list[Tried], out: Path, about: str = "") -> list
     from matplotlib.figure import Figure
 
     pairs = list(combinations(range(len(plan.objectives)), 2))
-    figure = Figure(figsize=(7.2 * max(1, len(pairs)), 5.4 if pairs else 1.6 + 0.3 * len(found)), layout="constrained")
+    figure = Figure(figsize=(7.2 * max(1, len(pairs)), 5.4 if pairs else 1.6 + 0.3 * len(found)))
     FigureCanvasAgg(figure)
+    figure.subplots_adjust(left=0.11 if pairs else 0.3, right=0.97, bottom=0.11, top=0.89 if pairs else 0.8, wspace=0.25)
     if pairs:
         for axes, (a, b) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
             _pair(axes, plan, found, a, b)
     else:
         _one(figure.subplots(), plan, found)
-    figure.suptitle(f"{plan.name}: {plan.about}. Scored on val{'. ' + about if about else ''}", fontsize=10)
+    signs = "filled: on the front, hollow: off it, grey: over a bound; lines: 95 % intervals"
+    figure.suptitle(f"{plan.name}: {plan.about}. Scored on val\n{about}\n{signs}".replace("\n\n", "\n"), fontsize=9)
     out.mkdir(parents=True, exist_ok=True)
     # a fixed salt and no date: the same trials give the same file
     with matplotlib.rc_context({"svg.hashsalt": plan.name, "svg.fonttype": "none"}):
@@ -49,7 +51,7 @@ def _pair(axes: Axes, plan: Study, found: list[Tried], a: int, b: int) -> None:
                 ends = (low * objective.scale, high * objective.scale)
                 axes.plot(*((ends, [at[1]] * 2) if along == 0 else ([at[0]] * 2, ends)), color=colour, lw=1, alpha=0.35, zorder=1)
         axes.plot(*at, "o", ms=8, mfc=colour if t.front else "white", mec=colour, mew=1.6, zorder=3)
-        axes.annotate(_name(t), at, (6, 5), textcoords="offset points", fontsize=8, color=colour, bbox=BEHIND, zorder=4)
+        _label(axes, t, at, colour, left=t.front == (x.better == "lower"), below=t.front == (y.better == "lower"))
     front = sorted((t.values[a] * x.scale, t.values[b] * y.scale) for t in found if t.front)
     axes.plot(*zip(*front, strict=True), ls=":", lw=1.2, color="0.4", zorder=2) if len(front) > 1 else None
     axes.set_xlabel(_axis(x))
@@ -57,6 +59,15 @@ def _pair(axes: Axes, plan: Study, found: list[Tried], a: int, b: int) -> None:
     axes.grid(color="0.93")
     axes.set_axisbelow(True)
     axes.margins(0.15)
+
+
+def _label(axes: Axes, t: Tried, at: tuple[float, float], colour: str, *, left: bool, below: bool) -> None:
+    """The setting's name: on the better side of the front, on the other side of what is off it."""
+    across, up = ("right", -6) if left else ("left", 6), ("top", -5) if below else ("bottom", 5)
+    axes.annotate(
+        _name(t), at, (across[1], up[1]), textcoords="offset points", fontsize=8, color=colour, ha=across[0], va=up[0],
+        bbox=BEHIND, zorder=4,
+    )  # fmt: skip
 
 
 def _one(axes: Axes, plan: Study, found: list[Tried]) -> None:

@@ -53,12 +53,17 @@ def joined(
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([o.name for o in plan.objectives])
     elif kept != tells:
-        other = next(k for k in tells if kept.get(k) != tells[k])
-        raise Refused(
-            f"study {name!r} was begun with other {other}: {kept.get(other)} there, {tells[other]} here; "
-            "begin another with --study NAME"
-        )
+        raise Refused(f"study {name!r} was begun with other {_difference(kept, tells)}; begin another with --study NAME")
     return study
+
+
+def _difference(kept: dict[str, Any], tells: dict[str, Any]) -> str:
+    """`words: there data.test=1, here data.test=2`: what is on one side only."""
+    key = next(k for k in tells if kept.get(k) != tells[k])
+    there, here = (
+        [str(v) for v in side.get(key, []) if v not in other.get(key, [])] for side, other in ((kept, tells), (tells, kept))
+    )
+    return f"{key}: there {', '.join(there) or 'nothing more'}, here {', '.join(here) or 'nothing more'}"
 
 
 def retry(study: optuna.Study) -> None:

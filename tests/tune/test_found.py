@@ -31,16 +31,17 @@ def test_a_value_is_printed_with_its_interval():
     assert printed(accuracy, 0.523) == "52.3"
 
 
-@pytest.mark.parametrize("objectives", [OBJECTIVES, OBJECTIVES[:1], (*OBJECTIVES, study.Objective("third", (), "fid", "lower"))])
-def test_the_same_trials_give_the_same_picture(objectives, tmp_path):
+@pytest.mark.parametrize("many", [1, 2, 3])
+def test_a_picture_names_every_setting_in_each_panel(many, tmp_path):
+    objectives = (*OBJECTIVES, study.Objective("third", (), "fid", "lower"))[:many]
     s = begun(objectives=objectives)
-    run(s, lambda setting: Outcome((*value(setting).values, 1.0)[: len(objectives)]))
-    found = tried(plan(objectives=objectives), s)
-    for name in ("a", "b"):
-        png, svg = picture(plan(objectives=objectives), found, tmp_path / name)
-        assert png.read_bytes()[:4] == b"\x89PNG"
-        assert svg.read_text().count("bound=") >= 6
-    assert (tmp_path / "a/front.svg").read_bytes() == (tmp_path / "b/front.svg").read_bytes()
+    run(s, lambda setting: Outcome((*value(setting).values, 1.0)[:many]))
+    png, svg = picture(plan(objectives=objectives), tried(plan(objectives=objectives), s), tmp_path)
+    assert png.read_bytes()[:4] == b"\x89PNG"
+    panels = {1: 1, 2: 1, 3: 3}[many]
+    assert svg.read_text().count(">bound=") == 6 * panels
+    again = picture(plan(objectives=objectives), tried(plan(objectives=objectives), s), tmp_path / "again")[1]
+    assert again.read_bytes() == svg.read_bytes()
 
 
 def test_a_path_into_a_record_may_pass_keys_with_dots():
