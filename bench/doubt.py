@@ -22,6 +22,8 @@ def add(verb) -> None:
     sub.add_argument("--sound", action="store_true", help="with the generated wav files")
     sub = verb("verify", verify, "compute every number of a bundle anew, offline, and name what differs", words=False)
     sub.add_argument("bundle", nargs="+", type=Path, help="folders that `bench pack` made")
+    sub = verb("fid", fid, "what stands behind the FID of records: N, floor between halves, FD-infinity, KID", words=False)
+    sub.add_argument("runs", nargs="+", metavar="RUN", help="as for pack; machine.results=DIR")
     verb(
         "budget", budget, "which part of a control's predictor costs how much between true and predicted hints: `control=melqcd`"
     )
