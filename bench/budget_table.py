@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bench.budget import Budget, Share, metric
 
 BY_CLASS = ("onset_acc", "mkl")  # metrics whose classes are printed; the CSV and the picture have all
+WIDE = 18  # columns of a part
 SMALL = 0.02  # of a metric's value by true hints: a gap below it is no gap to share out
 
 
@@ -15,16 +16,17 @@ def lines(found: Budget) -> Iterator[str]:
     n = max((g.n for g in found.gaps), default=0)
     yield f"Error budget of {found.name}, {n} clips: {len(found.systems)} combinations of true and predicted parts, the same noise"
     yield "Share: mean change when a part is predicted instead of true, over all orders (Shapley); shares add up to the gap."
-    wide = max(12, *(len(p) for p in found.parts)) + 1
+    wide = max(WIDE, *(len(p) + 2 for p in found.parts))
     yield ""
-    yield f"{'metric':14}{'true':>9}{'predicted':>11}{'gap':>9}" + "".join(f"{p:>{wide + 19}}" for p in found.parts)
+    yield f"{'metric':13}{'true':>8}{'predicted':>10}{'gap':>8}" + "".join(f"{p:>{wide}}" for p in found.parts)
     for id in found.metrics:
         m, gap = metric(id), found.gap(id)
         if gap is None:
             continue
         shown = [f"{v * m.scale:.{m.digits}f}" for v in (gap.true, gap.predicted)] + [f"{gap.value * m.scale:+.{m.digits}f}"]
-        parts = "".join(f"{_share(s, gap.value):>{wide + 19}}" for s in found.of(id))
-        yield f"{m.heading:14}{shown[0]:>9}{shown[1]:>11}{shown[2]:>9}{parts}"
+        parts = "".join(f"{_share(s, gap.value):>{wide}}" for s in found.of(id))
+        yield f"{m.heading:13}{shown[0]:>8}{shown[1]:>10}{shown[2]:>8}{parts}"
+        yield " " * 39 + "".join(f"{_interval(s):>{wide}}" for s in found.of(id))
     yield ""
     yield from _worst(found)
     for id in (i for i in found.metrics if i.startswith(BY_CLASS)):
@@ -33,11 +35,16 @@ def lines(found: Budget) -> Iterator[str]:
 
 
 def _share(s: Share, gap: float) -> str:
-    """Value, its interval, and the percentage of the gap."""
+    """Value, and the percentage of the gap."""
     m = metric(s.metric)
-    value = f"{s.value * m.scale:+.{m.digits}f}"
-    interval = "" if s.low is None or s.high is None else f" [{s.low * m.scale:+.{m.digits}f}, {s.high * m.scale:+.{m.digits}f}]"
-    return f"{value}{interval} {_percent(s.value, gap)}".rstrip()
+    return f"{s.value * m.scale:+.{m.digits}f} {_percent(s.value, gap):>5}".rstrip()
+
+
+def _interval(s: Share) -> str:
+    m = metric(s.metric)
+    if s.low is None or s.high is None:
+        return ""
+    return f"{s.low * m.scale:+.{m.digits}f}…{s.high * m.scale:+.{m.digits}f}"
 
 
 def _percent(share: float, gap: float) -> str:

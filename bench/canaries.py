@@ -93,6 +93,13 @@ LOOSE = (
     "ib_av",
     "mkl.sigmoid_posonly",
 )  # judged against labels or pictures, or no divergence: others may be better by luck
+WEAK = {  # reference definitions that are known to be beaten, kept because others print them; shown, and never red for it
+    "onset_acc.tol_0.3": "greedy pairing within 0.3 s crosses onsets that are closer",
+    "onset_acc.mmaudio": "greedy pairing within 0.3 s crosses onsets that are closer",
+    "onset_ap.mmaudio": "no generated onset, no false one: silence has AP 1 (metrics.md 1.3)",
+    "onset_ap.reference": "no generated onset, no false one: silence has AP 1 (metrics.md 1.3)",
+    "onset_ap.syncfusion": "as the reference where both sides have onsets",
+}
 SLACK = 0.01  # relative to the worst of all ways, by which another way may beat the identical one (16-bit rounding)
 
 
@@ -172,7 +179,8 @@ def _unbeaten(id: str, scores: Mapping[str, Mapping[str, Any]]) -> Check:
     best = max(values, key=lambda way: values[way])
     slack = SLACK * (max(values.values()) - min(values.values()))
     ok = values["identical"] >= values[best] - slack - 1e-9
-    return Check(id, "identical", sign * values["identical"], f"the best of all (best {best}: {sign * values[best]:.4g})", ok)
+    asked = f"{'may be beaten' if id in WEAK else 'the best of all'} (best {best}: {sign * values[best]:.4g})"
+    return Check(id, "identical", sign * values["identical"], asked, ok or id in WEAK, WEAK.get(id, ""))
 
 
 def _of(scores: Mapping[str, Mapping[str, Any]], way: str, id: str) -> float | None:

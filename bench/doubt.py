@@ -1,4 +1,4 @@
-"""The verbs that doubt numbers: `bench audit`, `bench pack`, `bench verify`, `bench budget`."""
+"""The verbs that doubt numbers: `bench audit`, `bench pack`, `bench verify`, `bench fid`, `bench budget`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def add(verb) -> None:
     sub.add_argument("--sound", action="store_true", help="with the generated wav files")
     sub = verb("verify", verify, "compute every number of a bundle anew, offline, and name what differs", words=False)
     sub.add_argument("bundle", nargs="+", type=Path, help="folders that `bench pack` made")
+    sub = verb("fid", fid, "what stands behind the FID of records: N, floor between halves, FD-infinity, KID", words=False)
+    sub.add_argument("runs", nargs="+", metavar="RUN", help="as for pack; machine.results=DIR")
     verb(
         "budget", budget, "which part of a control's predictor costs how much between true and predicted hints: `control=melqcd`"
     )
@@ -41,17 +43,33 @@ def audit(args) -> None:
 
 
 def pack(args) -> None:
-    from bench.bundle.pack import chosen, pack
-    from bench.cli import open_store
-    from bench.settings import compose
+    from bench.bundle.pack import pack
 
-    machine = compose(*(w for w in args.runs if w.startswith("machine.")))[1]
-    results = Path(machine.results)
-    runs = chosen([w for w in args.runs if not w.startswith("machine.")], [results, results / "reference"])
-    made = pack(runs, args.out, open_store(machine, dry=True).find, sound=args.sound)
+    runs, find = _records(args.runs)
+    made = pack(runs, args.out, find, sound=args.sound)
     print(f"{made.out}: {len(made.records)} records, {made.files} files, {made.bytes / 1e6:.1f} MB; manifest sha256 {made.seal}")
     for id, why in made.lacking.items():
         print(f"{id}: rows alone: {why}")
+
+
+def _records(words: list[str]):
+    """(records that `words` name, where artefacts are found)."""
+    from bench.bundle.pack import chosen
+    from bench.cli import open_store
+    from bench.settings import compose
+
+    machine = compose(*(w for w in words if w.startswith("machine.")))[1]
+    results = Path(machine.results)
+    runs = chosen([w for w in words if not w.startswith("machine.")], [results, results / "reference"])
+    return runs, open_store(machine, dry=True).find
+
+
+def fid(args) -> None:
+    from bench.distances import lines, measured
+
+    runs, find = _records(args.runs)
+    for told, _ in runs:
+        print("\n".join(map(printable, lines(told, measured(told, find)))))
 
 
 def verify(args) -> None:

@@ -48,7 +48,10 @@ def print_scored(scored: Scored, width: int | None = None) -> None:
     if scored.comparisons:
         console.print("\n[bold]Differences, first minus second[/bold]")
         console.print(difference_table(scored.comparisons, columns), end="")
-        console.print("Paired by clip; p by permutation (FID: jackknife), Holm-corrected over this table.", markup=False)
+        console.print(
+            "Paired by clip; p by permutation (FID: jackknife), Holm-corrected over this table.\n"
+            "detectable: the smallest difference found four times in five at this N, before correction.", markup=False,
+        )  # fmt: skip
     console.print()
     for line in remarks(systems, columns):
         console.print(line, markup=False)
@@ -115,6 +118,8 @@ def difference_table(comparisons: Sequence[Comparison], columns: Sequence[Column
         found = {c.metric: c for c in comparisons if (c.first, c.second) == pair}
         grid.add(pair[0], [_difference(m, found.get(id)) for m, id in shown])
         grid.add(f"- {pair[1]}", [_p(found[id].p) if id in found else "" for _, id in shown], "dim")
+        if any(c.difference.least is not None for c in found.values()):
+            grid.add("  detectable", [_least(m, found.get(id)) for m, id in shown], "dim")
     return grid.text()
 
 
@@ -155,6 +160,13 @@ def _difference(metric: Metric, found: Comparison | None) -> str:
         return "–"
     sure = "*" if found.p is not None and found.p < SURE else ""
     return f"{found.difference.value * metric.scale:+.{metric.digits}f}{sure}"
+
+
+def _least(metric: Metric, found: Comparison | None) -> str:
+    """The smallest difference that these clips would tell four times in five."""
+    if found is None or found.difference.least is None:
+        return ""
+    return f"±{found.difference.least * metric.scale:.{metric.digits}f}"
 
 
 def _p(p: float | None) -> str:

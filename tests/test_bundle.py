@@ -49,7 +49,7 @@ class Bands(Judge):
 
 def folder(place, seed, late=0.0):
     place.mkdir()
-    for i in range(6):
+    for i in range(8):
         rng, t = np.random.default_rng(i), np.arange(2 * RATE) / RATE
         wave = np.random.default_rng(100 * seed + i).normal(0, 0.01, len(t))
         for start in np.sort(rng.uniform(0.2, 1.6, 3)) + late:
@@ -63,7 +63,7 @@ def folder(place, seed, late=0.0):
 def scored(tmp_path_factory):
     base = tmp_path_factory.mktemp("scored")
     labels = base / "labels.csv"
-    labels.write_text("id,label\n" + "".join(f"clip{i},{'ab'[i % 2]}\n" for i in range(6)))
+    labels.write_text("id,label\n" + "".join(f"clip{i},{'ab'[i % 2]}\n" for i in range(8)))
     store = Store(base / "results" / "cache", CTX)
     score_folders(
         [folder(base / "near", 1, 0.02), folder(base / "far", 2, 0.3)], folder(base / "real", 0), labels=labels,
@@ -297,6 +297,15 @@ def test_the_commands_pack_and_verify(scored, tmp_path, capsys):
         main(["verify", str(tmp_path / "b")])
     assert end.value.code == 1
     assert f"DIFFERS  {path.relative_to(tmp_path / 'b')}: changed" in capsys.readouterr().out
+
+
+def test_what_stands_behind_a_fid_is_told(scored, capsys):
+    results, _ = scored
+    fid = {told["facts"]["system"]: told["scores"]["fid.bands"] for told in read(results)}["near"]
+    main(["fid", "near", f"machine.results={results}"])
+    said = capsys.readouterr().out
+    assert f"fid.bands  {fid['value']:.2f} [{fid['low']:.2f}, {fid['high']:.2f}]  N = 8, 8 features  (N is not larger" in said
+    assert "N = 4: the floor" in said and "FD-infinity" in said and "KID" in said
 
 
 def test_a_bundle_never_overwrites(scored, tmp_path):

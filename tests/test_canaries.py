@@ -161,3 +161,25 @@ def test_rows_that_are_all_zero_or_one_direction_are_alike():
     assert alike(np.zeros((3, 4))) == 1
     assert alike(np.outer([1, 2, 3], np.ones(4))) == pytest.approx(1)
     assert alike(np.eye(4)) == pytest.approx(0)
+
+
+def test_the_judges_that_came_along_still_say_what_they_said():
+    """Their weights may be replaced: then the id is another and `python -m bench.beacon` writes what they say now."""
+    import json
+
+    from bench.beacon import KNOWN
+    from bench.identity import digest
+    from bench.settings import compose
+
+    shipped = json.loads(KNOWN.read_text())
+    for judge in compose(site=False)[0].judges:
+        now = {"id": digest(judge.identity()), "numbers": beacon(judge, CTX)}
+        assert shipped[judge.name]["id"] == now["id"], f"{judge.name} has other weights or settings: python -m bench.beacon"
+        assert all(ok for *_, ok in changed(judge, now, []))
+
+
+def test_a_definition_known_to_be_weak_is_shown_and_not_red():
+    id = "onset_ap.reference"
+    told = {way: {id: {"value": 1.0 if way == "silence" else 0.9, "better": "higher"}} for way in WAYS}
+    (found,) = expected(told, ["sync"])
+    assert found.ok and "may be beaten (best silence: 1)" in found.asked

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import strangers
 from bench.bundle.layout import ARRAY, EVIDENCE, FORMAT, MANIFEST, SEAL, Evidence, files, sha256
@@ -105,28 +105,41 @@ def _results(told: Mapping[str, Any], folder: Path, draft: Path) -> None:
     (draft / f"{told['id']}.json").write_text(text, encoding="utf-8")
 
 
-def _evidence(told: Mapping[str, Any], draft: Path, find: Callable[[str], Path]) -> tuple[Evidence, str]:
-    """(evidence, "") with everything copied, or (nothing, why)."""
+class Inputs(NamedTuple):
+    """What a record's scores were made from. labels: an artefact's name or the mapping that scoring was given."""
+
+    heard: list[Path]
+    real: list[Path]
+    pairs: Path
+    labels: Any
+
+
+def inputs(told: Mapping[str, Any], find: Callable[[str], Path]) -> tuple[Inputs | None, str]:
+    """(what the record's scores were made from, "") where all of it is at hand, or (None, why)."""
     name = told.get("made", {}).get("artefacts", {}).get("score") or told.get("made", {}).get("scores")
     scores = find(name) if isinstance(name, str) and strangers.ID.fullmatch(name) else None
     if scores is None or not (scores / "made.json").is_file():
-        return Evidence(), f"the artefact of its scores ({name}) is not in the cache"
+        return None, f"the artefact of its scores ({name}) is not in the cache"
     heard, real, labels, pairs = json.loads((scores / "made.json").read_text())["inputs"][:4]
-    sides = [[find(Path(name).name) for name in side] for side in (heard, real)]
-    paired = find(Path(pairs).name)
-    gone = [p.name for p in [*sides[0], *sides[1], paired] if not p.is_dir()]
-    if isinstance(labels, str) and not find(labels).is_dir():
-        gone.append(labels)
-    if gone:
-        return Evidence(), f"{gone[0]} is not in the cache"
-    for folder in {*sides[0], *sides[1]}:
+    found = Inputs(*([find(Path(name).name) for name in side] for side in (heard, real)), find(Path(pairs).name), labels)
+    gone = [p.name for p in [*found.heard, *found.real, found.pairs] if not p.is_dir()]
+    gone += [labels] if isinstance(labels, str) and not find(labels).is_dir() else []
+    return (None, f"{gone[0]} is not in the cache") if gone else (found, "")
+
+
+def _evidence(told: Mapping[str, Any], draft: Path, find: Callable[[str], Path]) -> tuple[Evidence, str]:
+    """(evidence, "") with everything copied, or (nothing, why)."""
+    found, why = inputs(told, find)
+    if found is None:
+        return Evidence(), why
+    for folder in {*found.heard, *found.real}:
         _heard(folder, draft / EVIDENCE / folder.name)
-    shutil.copyfile(paired / "pairs.csv", draft / EVIDENCE / f"{paired.name}.csv")
-    named = _labels(labels, find)
+    shutil.copyfile(found.pairs / "pairs.csv", draft / EVIDENCE / f"{found.pairs.name}.csv")
+    named = _labels(found.labels, find)
     label_file = f"labels-{digest(named)}.json"
     (draft / EVIDENCE / label_file).write_text(json.dumps(named, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-    first, second = (tuple(p.name for p in side) for side in sides)
-    return Evidence(first, second, f"{paired.name}.csv", label_file), ""
+    first, second = (tuple(p.name for p in side) for side in (found.heard, found.real))
+    return Evidence(first, second, f"{found.pairs.name}.csv", label_file), ""
 
 
 def _heard(folder: Path, to: Path) -> None:

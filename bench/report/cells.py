@@ -114,15 +114,16 @@ class Cells:
             return Cell(why="; ".join(dict.fromkeys(left)), left=tuple(left))
         scores = [r.told["scores"][column.id] for r in used]
         value = float(np.mean([s["value"] for s in scores]))
-        clips, without = self._clips(used, column), self._without(used, column)
-        interval = (scores[0].get("low"), scores[0].get("high")) if len(used) == 1 else _interval(value, column, clips, without)
+        each, without = self._clips(used, column), self._without(used, column)
+        interval = (scores[0].get("low"), scores[0].get("high")) if len(used) == 1 else _interval(value, each, without)
         low, high = interval or (None, None)
+        clips = None if each is None else each.mean(axis=1)
         seeds = {r.seed: s["value"] for r, s in zip(used, scores, strict=True)}
         ids = tuple(r.id for r in used)
         return Cell(value, low, high, column.n, seeds, left=tuple(left), clips=clips, without=without, records=ids)
 
-    def _clips(self, records: Sequence[Kept], column: Column) -> pd.Series | None:
-        """Mean over the records of each clip's value, of the clips that all have; None for set metrics and where rows are lost."""
+    def _clips(self, records: Sequence[Kept], column: Column) -> pd.DataFrame | None:
+        """Each clip's value in every record [clips, records], of the clips that all have; None for set metrics and where rows are lost."""
         import pandas as pd
 
         if column.metric.kind == "set":
@@ -130,7 +131,7 @@ class Cells:
         found = [self._rows_of(r) for r in records]
         if any(column.id not in f.index.get_level_values(0) for f in found):
             return None
-        return pd.concat([f.loc[column.id] for f in found], axis=1, join="inner").mean(axis=1)
+        return pd.concat([f.loc[column.id] for f in found], axis=1, join="inner")
 
     def _without(self, records: Sequence[Kept], column: Column) -> np.ndarray | None:
         if column.metric.kind != "set":
@@ -204,12 +205,13 @@ def gap(first: Cell, second: Cell) -> Cell:
     return Cell(value, low, high, min(first.n, second.n), seeds, clips=clips, without=without)
 
 
-def _interval(value: float, column: Column, clips: pd.Series | None, without: np.ndarray | None) -> Interval:
-    from bench.stats import jackknife_interval, mean_interval
+def _interval(value: float, clips: pd.DataFrame | None, without: np.ndarray | None) -> Interval:
+    """Of several runs: means over clips and runs with both drawn again, set metrics by the jackknife over clips alone."""
+    from bench.stats import crossed_interval, jackknife_interval
 
     if without is not None:
         return jackknife_interval(value, without)
-    return None if clips is None else mean_interval(clips.to_numpy(), fraction=column.metric.unit == "%")
+    return None if clips is None else crossed_interval(clips.to_numpy().T)
 
 
 def _unlike(record: Kept, column: Column) -> str:

@@ -56,7 +56,7 @@ def degraded(wave: np.ndarray, other: np.ndarray, kind: Kind, *, seed: int, rate
         shift = min(len(wave), round(LATE_S[kind] * rate))
         return np.concatenate([np.zeros(shift, np.float32), wave[: len(wave) - shift]])
     if kind == "clicks":
-        t = np.arange(len(wave)) / rate % (1 / CLICKS_HZ)
+        t = np.arange(len(wave)) % round(rate / CLICKS_HZ) / rate
         return (0.5 * np.exp(-200 * t) * np.cos(2 * np.pi * 2000 * t)).astype(np.float32)
     if kind == "quiet":
         return wave / 4
