@@ -11,7 +11,7 @@ from bench.errors import Failed, Refused
 from bench.report.every import EVERY, every, together
 from bench.report.html.blind import Tally
 from bench.report.marks import p_of
-from bench.report.render import as_csv, latex, markdown, md, to_terminal
+from bench.report.render import as_csv, latex, markdown, md, plain, to_terminal
 from bench.report.select import Group, Kept, groups, kept, of_row
 from bench.report.spec import Spec, load
 from bench.report.table import Table, published, tables
@@ -153,4 +153,4 @@ def show(made: Report, format: str, width: int | None = None) -> None:
         console.width = 100
     to_terminal(console, made.tables)
     for line in [*made.left, *(made.votes.told() if made.votes else [])]:
-        console.print(line, markup=False)
+        console.print(plain(line), markup=False)

@@ -74,7 +74,7 @@ def hints_of(record: Kept, sources: Sources, scale: MelScale) -> Hints | None:
     from bench.hints import Hints
 
     control = control_of(record)
-    if control is None or sources.signals is None:
+    if control is None or sources.signals is None or not (control.heads() or control.carries):
         return None
     hints = Hints(control, sources.signals, scale)
     return hints if hints.signals else None

@@ -11,7 +11,9 @@ function tell(event) {
   tip.style.top = `${box.bottom + own.height + 8 > innerHeight ? box.top - own.height - 6 : box.bottom + 6}px`;
 }
 for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, tell);
-for (const kind of ["scroll", "focusout"]) document.addEventListener(kind, () => { tip.hidden = true; }, true);
+document.addEventListener("focusout", () => { tip.hidden = true; });
+// focus scrolls its cell into view: what it says must stay
+document.addEventListener("scroll", () => { if (!tip.hidden) tell({ target: document.activeElement }); }, true);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
 
 // ---- sorting: best first, worst first, as written
