@@ -9,7 +9,7 @@ import yaml
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
-IDS = ("plain", "<img src=x onerror=alert(2)>", "100%#?&=\"'", "ümläut 日本", "${1+1}{{2+2}}", "..and--more")
+IDS = ("plain", "<img src=x onerror=alert(2)>", "100%#?&=\"'", "ümläut 日本", "${1+1}{{2+2}}", "-n --more")
 LABEL = "</b>barking & <i>'ringing'"
 RATE = 16000
 NAMES = {"clips": "clips-0000000000000001", "sound": "sound-000000000000000{}", "films": "films-000000000000000{}"}

@@ -53,9 +53,9 @@ def test_a_folder_gets_all_formats_and_the_picture(results, tmp_path):
     ]
     assert "does not fit" not in " ".join(notes)
     assert paths[4].read_bytes()[:4] == b"\x89PNG"
-    svg = paths[4].read_text()
+    svg = paths[5].read_text()
     assert all(word in svg for word in ("Mel-QCD: 318 bits/s + 50 reals/s", "Procedural world", "none (text alone)"))
-    again = write(report("table2", [results]), tmp_path / "again", None)
+    again, _ = write(report("table2", [results]), tmp_path / "again", None, [results])
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(paths, again, strict=True))
 
 
