@@ -13,14 +13,13 @@ import pytest
 
 from bench.errors import Refused
 from bench.report.cells import Column
-from bench.report.every import every
 from bench.report.html import blind
 from bench.report.html.checks import checks
 from bench.report.html.chosen import chosen
 from bench.report.html.page import embedded
 from bench.report.html.places import Places
 from bench.report.make import report, voted, write
-from bench.report.select import Kept, flat, kept
+from bench.report.select import Kept, flat
 from bench.report.spec import metric
 
 _spec = importlib.util.spec_from_file_location("pages", Path(__file__).parent / "pages.py")
@@ -93,6 +92,37 @@ def test_a_record_cannot_name_a_path(built):
     assert "'../../etc' is not the name of an artefact" in " ".join(built[2])
     with pytest.raises(Refused, match="not the name of an artefact"):
         Places([Path("/")]).find("etc")
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"made": ["x"]}, "as it should"),
+        ({"made": {"artefacts": 3}}, "as it should"),
+        ({"made": {"artefacts": {"score": "score-../../../x"}}}, "not the name"),
+        ({"made": {"artefacts": {"sound": {"a": 1}}}}, "not the name"),
+    ],
+)
+def test_artefacts_that_are_no_names_are_refused_in_words(told, why):
+    assert why in Places([Path()]).of(Kept({"id": "i", **told}, Path(), {})).why
+
+
+@pytest.mark.parametrize(
+    "scale", [3, {"bins": 10**12}, {"bins": "<b>"}, {"bins": float("nan")}, {"nobody": 1}, {"hop": 0}, {"bins": -1}]
+)
+def test_a_scale_that_nobody_can_draw_draws_nothing(scale):
+    from bench.report.html.mels import scale_of
+
+    assert scale_of(Kept({"id": "i", "experiment": {"scale": scale}}, Path(), {})) is None
+
+
+@pytest.mark.parametrize(
+    "control", ["x", {"is": "MelQCD", "bands": 10**12}, {"is": "MelQCD", "nobody": 1}, {"is": "<b>"}, {"is": []}]
+)
+def test_a_control_that_nobody_has_draws_no_hint(control):
+    from bench.report.html.mels import control_of
+
+    assert control_of(Kept({"id": "i", "experiment": {"control": control}}, Path(), {})) is None
 
 
 def test_the_command_that_made_a_number_is_quoted_for_a_shell(built):
@@ -221,30 +251,3 @@ def test_latex_of_hostile_labels_parses_and_holds_no_command_of_theirs(built, re
         signs = {"textbackslash", "textless", "textgreater", "textbar", "textasciitilde", "textasciicircum", "downarrow", "uparrow", "ldots",
                  "lambda", *"{}&%$#_"}  # fmt: skip
         assert set(commands(nodes)) <= ours | signs
-
-
-def test_a_report_of_all_has_a_row_for_every_setting(results):
-    records = kept([results])
-    spec = every(records, {"experiment.control.is": ["MelQCD", "Onset"]})
-    assert [r.label for r in spec.rows] == ["MelQCD, all", "MelQCD, none", "Onset, all", "Onset, none"]
-    assert {len(r.where["id"]) for r in spec.rows} == {3}  # seeds share a row
-    made = report("all", [results], {"experiment.control.is": "Energy"})
-    assert [line.label for line in made.groups[0][1][0].lines] == ["Energy, all", "Energy, none"]
-    with pytest.raises(Refused, match="no finished result|none of"):
-        every(records, {"experiment.prompt": "nobody's"})
-
-
-def test_a_curve_goes_through_the_rows_in_the_order_of_their_setting(tmp_path, keep):
-    from bench.report.cells import Cells
-    from bench.report.curves import curve
-    from bench.report.select import groups
-    from bench.report.spec import Curve, Form, RowSpec, Spec
-
-    for bands in (32, 8, 16):
-        keep(tmp_path, "MelQCD", change={"control": {"is": "MelQCD", "bands": bands}}, worse=bands / 100)
-    rows = tuple(RowSpec(f"K={k}", {"experiment.control.bands": k}) for k in (32, 8, 16))
-    spec = Spec("k", "K", rows, (Form("true", {}),), ("mkl",), curves=(Curve("over K", "experiment.control.bands"),))
-    cells = Cells(groups(kept([tmp_path]), spec, {})[0][0], spec)
-    (line,) = curve(cells, spec.curves[0]).axes[0].get_lines()[:1]
-    assert list(line.get_xdata()) == [8, 16, 32]
-    assert list(line.get_ydata()) == sorted(line.get_ydata())

@@ -43,8 +43,10 @@ class Places:
 
     def of(self, record: Kept) -> Sources:
         """What lies here of `record`."""
-        made = record.told.get("made", {})
-        named = made.get("artefacts") or {}
+        made = record.told.get("made") or {}
+        named = made.get("artefacts") or {} if isinstance(made, Mapping) else None
+        if not isinstance(named, Mapping):
+            return Sources(why="the record does not name its artefacts as it should")
         try:
             score = self._named({**made, **named}, "score", "scores")
             sides = [self._side(names) for names in _inputs(score)[:2]] if score else [(None, None)] * 2
