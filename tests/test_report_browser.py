@@ -96,6 +96,20 @@ def test_two_systems_are_compared_clip_by_clip(page, paths):
     assert page.js("document.querySelectorAll('#clips .player').length") == 3
 
 
+def test_the_mels_of_all_systems_stand_beside_each_other_and_play_by_key(page, paths):
+    page.open(paths[0])
+    assert page.js("[...document.querySelectorAll('#gallery .row > b')].map(b => b.textContent.split(' ')[0])") == [
+        "truth",
+        "Mel-QCD",
+        "none",
+    ]
+    player = "document.querySelectorAll('#gallery .row')[1].querySelector('video, audio')"
+    page.js(f"{player}.parentElement.querySelector('.mel').focus()")
+    page.key("Enter", 13, "\r")
+    page.until(f"{player}.currentTime > 0.05")
+    assert page.js(f"{player}.parentElement.querySelectorAll('img').length") == 2  # the mel, and the hint over it
+
+
 def test_hostile_names_run_nothing_and_are_shown_whole(page, paths):
     page.open(paths[0])
     page.js("window.alert = () => { window.alerted = true; }; document.querySelector('#tables button.cell').click()")
