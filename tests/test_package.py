@@ -31,8 +31,10 @@ def test_the_wheel_carries_every_module_and_the_content_folders(wheel):
     content = {f"bench/content/{p.relative_to(ROOT)}" for top in ("sweeps", "reports") for p in (ROOT / top).glob("*.yaml")}
     trained = [p for folder in ("weights", "shipped") for p in (ROOT / "bench/lab" / folder).rglob("*") if p.is_file()]
     weights = {str(p.relative_to(ROOT)) for p in trained}
+    pages = {str(p.relative_to(ROOT)) for p in (ROOT / "bench/report/html/templates").iterdir()}
     assert weights
-    assert modules | content | weights <= names
+    assert len(pages) == 6
+    assert modules | content | weights | pages <= names
 
 
 def test_the_shipped_weights_are_small_and_each_has_a_card():

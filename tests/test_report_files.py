@@ -1,5 +1,6 @@
 """What a report writes: text that stays text, the picture, and refusals of files that are none."""
 
+import json
 import re
 import subprocess
 import sys
@@ -39,12 +40,22 @@ def test_the_front_is_what_no_other_signal_beats(results):
 
 
 def test_a_folder_gets_all_formats_and_the_picture(results, tmp_path):
-    paths = write(report("table2", [results]), tmp_path / "out", None)
-    assert [p.name for p in paths] == ["table2.md", "table2.csv", "table2.tex", "table2-tradeoff.png", "table2-tradeoff.svg"]
-    assert paths[3].read_bytes()[:4] == b"\x89PNG"
-    svg = paths[4].read_text()
+    for path in results.glob("*.json"):  # fewer systems make the same files in less time
+        if (
+            json.loads(path.read_text())["experiment"]["sampling"]["seed"]
+            or '"is": "E' in path.read_text()
+            or '"is": "O' in path.read_text()
+        ):
+            path.unlink()
+    paths, notes = write(report("table2", [results]), tmp_path / "out", None, [results])
+    assert [p.name for p in paths] == [
+        *("table2.md", "table2.csv", "table2.tex", "table2.html", "table2-tradeoff.png", "table2-tradeoff.svg")
+    ]
+    assert "does not fit" not in " ".join(notes)
+    assert paths[4].read_bytes()[:4] == b"\x89PNG"
+    svg = paths[5].read_text()
     assert all(word in svg for word in ("Mel-QCD: 318 bits/s + 50 reals/s", "Procedural world", "none (text alone)"))
-    again = write(report("table2", [results]), tmp_path / "again", None)
+    again, _ = write(report("table2", [results]), tmp_path / "again", None, [results])
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(paths, again, strict=True))
 
 

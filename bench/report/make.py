@@ -11,7 +11,7 @@ from bench.errors import Failed, Refused
 from bench.report.every import EVERY, every, together
 from bench.report.html.blind import Tally
 from bench.report.marks import p_of
-from bench.report.render import as_csv, latex, markdown, md, to_terminal
+from bench.report.render import as_csv, latex, markdown, md, plain, to_terminal
 from bench.report.select import Group, Kept, groups, kept, of_row
 from bench.report.spec import Spec, load
 from bench.report.table import Table, published, tables
@@ -52,6 +52,17 @@ class Report:
     def tables(self) -> list[Table]:
         return [t for _, found in self.groups for t in found] + self.published
 
+    @property
+    def remarks(self) -> list[str]:
+        """What stands below all tables: records that are in none, the checks among the records, votes."""
+        from bench.report.html.checks import checks
+
+        said = {True: "holds", False: "does not hold", None: "says nothing"}
+        lines = [
+            f"Check: {c.name} {said[c.fine]} ({' '.join([c.about, 'record', c.record]).strip()})" for c in checks(self.checks)
+        ]
+        return [*self.left, *lines, *(self.votes.told() if self.votes else [])]
+
     def text(self, format: str) -> str:
         """The report as md, csv or latex."""
         if format == "csv":
@@ -62,8 +73,7 @@ class Report:
         if format == "latex":
             return latex(self.tables)
         head = f"# {md(self.spec.title)}\n\n{md(self.spec.about)}\n"
-        told = self.votes.told() if self.votes else []
-        return "\n".join([head, markdown(self.tables), *(f"{md(line)}  " for line in [*self.left, *told])]).rstrip() + "\n"
+        return "\n".join([head, markdown(self.tables), *(f"{md(line)}  " for line in self.remarks)]).rstrip() + "\n"
 
 
 def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = None) -> Report:
@@ -152,5 +162,5 @@ def show(made: Report, format: str, width: int | None = None) -> None:
     if width is None and not console.is_terminal:
         console.width = 100
     to_terminal(console, made.tables)
-    for line in [*made.left, *(made.votes.told() if made.votes else [])]:
-        console.print(line, markup=False)
+    for line in made.remarks:
+        console.print(plain(line), markup=False)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from bench.report.table import Shown, Table
 
@@ -33,11 +34,17 @@ CSV = (
     "runs",
     "why",
 )
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # of the direction of writing
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     "[": "{[}", "]": "{]}", '"': "{''}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "…": r"\ldots{}", "λ": r"$\lambda$",
 }  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """`text` on one line; what steers a terminal or turns the direction of writing is shown as a box."""
+    return "".join("\ufffd" if category(c) == "Cc" or c in TURNING else c for c in " ".join(text.split()))
 
 
 def markdown(tables: Sequence[Table]) -> str:
@@ -58,7 +65,7 @@ def _markdown(table: Table) -> str:
 
 def md(text: str) -> str:
     """`text` as itself in Markdown and in the HTML that it becomes."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", text)
 
 
@@ -70,8 +77,15 @@ def as_csv(tables: Sequence[tuple[str, Table]]) -> str:
     for group, table in tables:
         for line in table.lines:
             for (over, head), shown in zip(table.columns, line.cells, strict=True):
-                writer.writerow([group, table.name, line.label, line.by, over, head, shown.text, shown.mark, *_numbers(shown)])
+                texts = [*map(_inert, (group, table.name, line.label, line.by, over, head)), shown.text, shown.mark]
+                writer.writerow([*texts, *_numbers(shown)])
     return out.getvalue()
+
+
+def _inert(text: str) -> str:
+    """`text` on one line, and never a formula to a spreadsheet."""
+    text = plain(text)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _numbers(shown: Shown) -> list:
@@ -79,7 +93,7 @@ def _numbers(shown: Shown) -> list:
     if cell is None:
         return [id, "", "", "", "", "", ""]
     known = ["" if v is None else repr(float(v)) for v in (cell.value, cell.low, cell.high)]
-    return [id, *known, cell.n or "", cell.runs or "", " ".join(cell.why.split())]
+    return [id, *known, cell.n or "", cell.runs or "", _inert(cell.why)]
 
 
 def latex(tables: Sequence[Table]) -> str:
@@ -118,16 +132,16 @@ def _latex(table: Table) -> str:
 
 def tex(text: str) -> str:
     """`text` as itself in LaTeX; a number's minus is a real one."""
-    escaped = "".join(LATEX.get(c, c) for c in " ".join(text.split()))
+    escaped = "".join(LATEX.get(c, c) for c in plain(text))
     return re.sub(r"(?<![\w)])-(?=\d)", "$-$", escaped)
 
 
 def to_terminal(console: Console, tables: Sequence[Table]) -> None:
     """Print each table, a group of columns at a time where it is wider than the terminal."""
     for table in tables:
-        console.print(table.title, style="bold", markup=False)
+        console.print(plain(table.title), style="bold", markup=False)
         for line in table.above:
-            console.print(line, markup=False)
+            console.print(plain(line), markup=False)
         every = list(range(len(table.columns)))
         parts = [_grid(table, every)]
         if max(map(len, parts[0].plain.splitlines())) > console.width:
@@ -135,7 +149,7 @@ def to_terminal(console: Console, tables: Sequence[Table]) -> None:
         for part in parts:
             console.print(part)
         for line in table.below:
-            console.print(line, markup=False)
+            console.print(plain(line), markup=False)
         console.print()
 
 
@@ -148,7 +162,8 @@ def _grid(table: Table, shown: Sequence[int]) -> Text:
     for line in table.lines:
         cells = [line.cells[i] for i in shown]
         grid.add(
-            line.label, [s.text.replace(" [", f"{signs[s.mark]} [") if " [" in s.text else s.text + signs[s.mark] for s in cells]
+            plain(line.label),
+            [s.text.replace(" [", f"{signs[s.mark]} [") if " [" in s.text else s.text + signs[s.mark] for s in cells],
         )
     made = grid.text()
     made.highlight_regex(r"\S+¹", "bold")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,20 +23,35 @@ if TYPE_CHECKING:
 
 ROWS, COLUMNS = 128, 512  # of a picture at most; larger ones are averaged
 LEVELS = 64  # of brightness: fewer bytes, and no eye counts them
+LARGEST = 65536  # of a setting that a picture is drawn by: Hz, bins, frames
 HINT = (64, 224, 255)  # colour of the hint
 
 
 def scale_of(record: Kept) -> MelScale | None:
-    """The mel scale that a record's control is drawn at; None where the record has none."""
-    told = {k: v for k, v in record.told["experiment"].get("scale", {}).items() if k != "is"}
-    return MelScale(**told) if told else None
+    """The mel scale that a record's control is drawn at; None where the record has none, or one that nobody can draw."""
+    told = record.told["experiment"].get("scale")
+    if not isinstance(told, Mapping) or not _small(told):
+        return None
+    try:
+        return MelScale(**{k: v for k, v in told.items() if k != "is"})
+    except (TypeError, ValueError):  # the settings of another version, or none
+        return None
+
+
+def _small(settings: Mapping[str, Any]) -> bool:
+    """Whether no setting asks for more memory than a picture can need."""
+    numbers = [v for v in settings.values() if isinstance(v, (int, float))]
+    return all(-LARGEST <= n <= LARGEST for n in numbers)
 
 
 def control_of(record: Kept) -> Control | None:
     """The control of a record, from its class's name and its settings; None where it has none, or no longer this one."""
     from controls import registry
 
-    told = dict(record.told["experiment"].get("control") or {})
+    told = record.told["experiment"].get("control")
+    if not isinstance(told, Mapping) or not _small(told):
+        return None
+    told = dict(told)
     name = told.pop("is", None)
     cls = next((c for n in registry.names() if (c := _class(n)) is not None and c.__name__ == name), None)
     if cls is None:
@@ -74,7 +90,7 @@ def hints_of(record: Kept, sources: Sources, scale: MelScale) -> Hints | None:
     from bench.hints import Hints
 
     control = control_of(record)
-    if control is None or sources.signals is None:
+    if control is None or sources.signals is None or not (control.heads() or control.carries):
         return None
     hints = Hints(control, sources.signals, scale)
     return hints if hints.signals else None

@@ -87,7 +87,7 @@ def _notes(media: Media, behind: Sequence[Behind]) -> list[str]:
                 why.setdefault(s.sources.why, []).append(s.name)
     notes = [f"No players for {', '.join(dict.fromkeys(names))}: {reason}" for reason, names in why.items()]
     if media.left:
-        limit = f"{media.budget / 2**20:g} MB"
+        limit = f"{media.budget / 2**20:.3g} MB"
         notes.append(f"{media.left} sounds did not fit into {limit} and are left out: a larger --budget takes them")
     return notes + [f"not shown: {line}" for line in dict.fromkeys(media.bad)]
 

@@ -43,21 +43,23 @@ class Places:
 
     def of(self, record: Kept) -> Sources:
         """What lies here of `record`."""
-        made = record.told.get("made", {})
-        named = made.get("artefacts") or {}
+        made = record.told.get("made") or {}
+        named = made.get("artefacts") or {} if isinstance(made, Mapping) else None
+        if not isinstance(named, Mapping):
+            return Sources(why="the record does not name its artefacts as it should")
         try:
-            score = self.find(named.get("score") or made["scores"])
-        except KeyError:
-            return Sources(why="the record does not name its artefacts")
+            score = self._named({**made, **named}, "score", "scores")
+            sides = [self._side(names) for names in _inputs(score)[:2]] if score else [(None, None)] * 2
+            films, signals, sound, clips = (
+                self._named(named, *names) for names in (("films",), ("hints", "signals"), ("sound", "reference"), ("clips",))
+            )
         except Refused as error:
             return Sources(why=str(error))
-        if score is None:
-            return Sources(why="its sound is not on this machine: the command above makes it again")
-        sides = [self._side(names) for names in _inputs(score)[:2]]
-        if len(sides) < 2 or sides[0][0] is None:
-            return Sources(why="its sound is no longer in the store: the command above makes it again")
-        films, signals = (self._named(named, *names) for names in (("films",), ("hints", "signals")))
-        return Sources(sides[0][0], sides[1][0], films, signals, sides[0][1], sides[1][1])
+        # scored again elsewhere: the sounds may be here without these scores
+        made, real = (heard or (Sounds.open(p) if p else None) for (heard, _), p in zip(sides, (sound, clips), strict=True))
+        if made is None:
+            return Sources(why="its sound is not on this machine: the command that made it makes it again")
+        return Sources(made, real, films, signals, sides[0][1], sides[1][1])
 
     def _named(self, named: Mapping[str, Any], *names: str) -> Path | None:
         told = next((named[n] for n in names if n in named), None)

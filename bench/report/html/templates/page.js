@@ -11,7 +11,9 @@ function tell(event) {
   tip.style.top = `${box.bottom + own.height + 8 > innerHeight ? box.top - own.height - 6 : box.bottom + 6}px`;
 }
 for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, tell);
-for (const kind of ["scroll", "focusout"]) document.addEventListener(kind, () => { tip.hidden = true; }, true);
+document.addEventListener("focusout", () => { tip.hidden = true; });
+// focus scrolls its cell into view: what it says must stay
+document.addEventListener("scroll", () => { if (!tip.hidden) tell({ target: document.activeElement }); }, true);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
 
 // ---- sorting: best first, worst first, as written
@@ -209,9 +211,10 @@ setGroup();
 // ---- mels of the truth and all systems
 const gallery = document.getElementById("gallery"), hint = document.getElementById("hint");
 hint.addEventListener("input", () => document.documentElement.style.setProperty("--hint", hint.value / 100));
-for (const group of data.groups) {
+data.groups.forEach((group, g) => {
   const clips = group.gallery;
-  if (!clips.length) continue;
+  if (!clips.length) return;
+  if (data.groups.length > 1) gallery.append(make("h3", {}, form.group.options[g].textContent));
   const row = (name, players) => {
     const box = make("div", { class: "row" }, make("b", {}, name), ...clips.map((clip) => figure(players(clip), `${group.clips[clip][1] || group.clips[clip][0]}`, true)));
     box.style.setProperty("--clips", clips.length);
@@ -219,5 +222,5 @@ for (const group of data.groups) {
   };
   row("truth", (clip) => group.real[clip]);
   for (const system of group.systems) if (Object.keys(system.made).length) row(system.name, (clip) => system.made[clip]);
-}
+});
 if (!gallery.childElementCount) gallery.append(make("p", { class: "above" }, "No sound of these records is on this machine."));
