@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 
@@ -35,10 +36,10 @@ def content(path: Path) -> str:
 
 
 def sha256(path: Path) -> str:
-    """sha256 of a file; large ones are remembered by path, size and time, as hashing gigabytes takes a minute."""
+    """sha256 of a file, remembered by path, size and time: small ones by this process, large ones on disk, as gigabytes take a minute."""
     about = path.stat()
     if about.st_size < 1 << 26:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _small(path.resolve(), about.st_size, about.st_mtime_ns)
     memory = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "melqcd-bench" / "sha256.json"
     known = json.loads(memory.read_text()) if memory.exists() else {}
     key = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
@@ -50,3 +51,8 @@ def sha256(path: Path) -> str:
         draft.write_text(json.dumps(known, indent=1) + "\n")
         os.replace(draft, memory)
     return known[key]
+
+
+@cache
+def _small(path: Path, size: int, time_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

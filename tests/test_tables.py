@@ -10,7 +10,6 @@ from bench.report.make import report
 from bench.report.spec import load
 from bench.store import Store
 from bench.sweep import checked, read
-from melqcd import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {  # the paper's words for rows, where ours differ
@@ -52,15 +51,6 @@ def test_the_published_block_of_every_table_is_the_papers(shared, number, labels
     assert len(paper) == {1: 8, 3: 4, 4: 4, 5: 4, 6: 4, 7: 5}[number]
     ours = {row: next(iter(of.values())) for row, of in block.rows.items()}
     assert ours == {row: pytest.approx(values) for row, values in paper.items()}
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """The lab's weights do not change while these tests run: each file is read once, not for every key."""
-    monkeypatch.setattr(contents, "_sha", SHA)
-
-
-SHA = cache(contents._sha)
 
 
 @cache
