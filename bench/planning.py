@@ -47,7 +47,8 @@ def plan(asked: Iterable[Asked], cache: Path, lacking: Container[str] | None = N
         lines.append(f"to make  {one.key}{about}")
     there = len(lines) - len(to_make)  # lines are those that exist and those to be made
     typical = {
-        stage: Cost(*(sum(v) / len(costs) for v in zip(*((c.seconds, c.size) for c in costs)))) for stage, costs in before.items()
+        stage: Cost(sum(c.seconds for c in costs) / len(costs), round(sum(c.size for c in costs) / len(costs)))
+        for stage, costs in before.items()
     }
     sums = _sums(to_make, typical)
     lines.append(f"{there} there, {len(to_make)} to make" + (f", about {sums[0]}" if sums else ""))

@@ -126,7 +126,7 @@ def rows(path: Path) -> pd.DataFrame:
         ("value", lambda v: np.abs(v) < LARGEST),
         ("sample", lambda v: (v >= 0) & (v < CLIPS) & (v == np.floor(v))),
     ):
-        given = table[name]
+        given = pd.Series(table[name])
         number = _numbers(given)
         bad = np.flatnonzero(~(fine(number.to_numpy()) | ((given == "").to_numpy() & (name == "value"))))
         if len(bad):
@@ -142,7 +142,7 @@ def _numbers(given: pd.Series) -> pd.Series:
     try:
         return given.where(given != "", "nan").astype("float64")
     except ValueError:
-        return pd.to_numeric(given, errors="coerce").astype("float64")
+        return pd.Series(pd.to_numeric(given, errors="coerce"), given.index, "float64")
 
 
 def without(path: Path) -> dict[str, list[float | None]]:

@@ -151,7 +151,7 @@ class Cells:
         self._rows_of(record)
         return self._listed[record.id]
 
-    def left_out(self, record: Kept, id: str) -> list[float]:
+    def left_out(self, record: Kept, id: str) -> list[float | None]:
         """The set metric `id` without each block of clips; [] where nobody kept it."""
         path = record.folder / "rows" / f"{record.id}.without.json"
         return strangers.without(path).get(id, []) if path.exists() else []
