@@ -18,7 +18,7 @@ slow: .venv/ready
 
 # the published networks at their full size: 20 GB of disk under TMPDIR, 8 GB of memory, minutes each; skipped without ../shared
 fullsize: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m fullsize
+	for file in tests/fullsize/test_*.py; do OMP_NUM_THREADS=1 $(BIN)/pytest -x -m fullsize $$file || exit 1; done
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

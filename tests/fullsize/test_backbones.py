@@ -107,7 +107,7 @@ def test_auffusion(goldens, measured, auffusion, adapter):
     measured.close(f"{name}: unet, no words", model.unet(latent, t, torch.zeros_like(context)).sample, ldm["eps_zero_context"])
     moments = model.vae.quant_conv(model.vae.encoder(torch.from_numpy(ldm["image"])))
     measured.close(f"{name}: vae, moments", moments, ldm["moments"])
-    measured.close(f"{name}: vae, decoded", model.vae.decode(moments[:, :4]).sample, ldm["decoded"])
+    measured.close(f"{name}: vae, decoded", model.vae.decode(latent[:, :, :4, :8]).sample, ldm["decoded"])  # what was decoded
     measured.close(f"{name}: adapter", model.adapter(torch.from_numpy(said["adapter_in"])), said["adapter_out"])
     with measured.loading(folder / "vocoder"):
         vocoder = load_hifigan(folder / "vocoder", chosen.scale())
