@@ -16,7 +16,7 @@ class Cost:
     """What an artefact took to make."""
 
     seconds: float
-    size: int  # bytes of its files
+    size: float  # bytes of its files
 
 
 def measured(*roots: Path) -> dict[str, list[Cost]]:
