@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import Failed, Refused
-from bench.report.render import as_csv, latex, markdown, to_terminal
+from bench.report.render import as_csv, latex, markdown, md, to_terminal
 from bench.report.select import Group, groups, kept
 from bench.report.spec import Spec, load
 from bench.report.table import Table, published, tables
@@ -39,7 +39,7 @@ class Report:
         if format == "latex":
             return latex(self.tables)
         head = f"# {self.spec.title}\n\n{self.spec.about.strip()}\n"
-        return "\n".join([head, markdown(self.tables), *(f"{line}  " for line in self.left)]).rstrip() + "\n"
+        return "\n".join([head, markdown(self.tables), *(f"{md(line)}  " for line in self.left)]).rstrip() + "\n"
 
 
 def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = None) -> Report:

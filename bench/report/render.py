@@ -70,8 +70,15 @@ def as_csv(tables: Sequence[tuple[str, Table]]) -> str:
     for group, table in tables:
         for line in table.lines:
             for (over, head), shown in zip(table.columns, line.cells, strict=True):
-                writer.writerow([group, table.name, line.label, line.by, over, head, shown.text, shown.mark, *_numbers(shown)])
+                texts = [group, table.name, line.label, line.by, over, head, shown.text, shown.mark]
+                writer.writerow(list(map(cell, [*texts, *_numbers(shown)])))
     return out.getvalue()
+
+
+def cell(text: object) -> object:
+    """`text` for a spreadsheet: what is no number and begins like a formula gets an apostrophe in front."""
+    formula = isinstance(text, str) and re.match(r"[=+\-@\t\r](?![\d.])", text)
+    return f"'{text}" if formula else text
 
 
 def _numbers(shown: Shown) -> list:
