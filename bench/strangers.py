@@ -152,7 +152,7 @@ def _numbers(given: pd.Series) -> pd.Series:
     try:
         return given.where(given != "", "nan").astype("float64")
     except ValueError:
-        return pd.to_numeric(given, errors="coerce").astype("float64")
+        return pd.Series(pd.to_numeric(given, errors="coerce"), dtype="float64")
 
 
 def without(path: Path) -> dict[str, list[float | None]]:

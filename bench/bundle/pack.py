@@ -121,7 +121,8 @@ def inputs(told: Mapping[str, Any], find: Callable[[str], Path]) -> tuple[Inputs
     if scores is None or not (scores / "made.json").is_file():
         return None, f"the artefact of its scores ({name}) is not in the cache"
     heard, real, labels, pairs = json.loads((scores / "made.json").read_text())["inputs"][:4]
-    found = Inputs(*([find(Path(name).name) for name in side] for side in (heard, real)), find(Path(pairs).name), labels)
+    made, truth = ([find(Path(name).name) for name in side] for side in (heard, real))
+    found = Inputs(made, truth, find(Path(pairs).name), labels)
     gone = [p.name for p in [*found.heard, *found.real, found.pairs] if not p.is_dir()]
     gone += [labels] if isinstance(labels, str) and not find(labels).is_dir() else []
     return (None, f"{gone[0]} is not in the cache") if gone else (found, "")
