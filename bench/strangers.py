@@ -136,7 +136,7 @@ def rows(path: Path) -> pd.DataFrame:
         ("value", lambda v: np.abs(v) < LARGEST),
         ("sample", lambda v: (v >= 0) & (v < CLIPS) & (v == np.floor(v))),
     ):
-        given = table[name]
+        given = pd.Series(table[name])
         number = _numbers(given)
         bad = np.flatnonzero(~(fine(number.to_numpy()) | ((given == "").to_numpy() & (name == "value"))))
         if len(bad):

@@ -55,7 +55,7 @@ def _shares(s: Shares, clips: tuple[int, int] | None) -> Iterator[str]:
         chance = by_chance([t for _, _, t in s.values], high, s.scale)
         yield f"  by chance a value that is no count fits N = {high} with probability {chance:.0%}"
     elif s.counted:
-        times = "" if s.n == s.stated else f" = {s.n // (s.stated or 1)} x {s.stated}"
+        times = "" if s.n == s.stated else f" = {(s.n or 0) // (s.stated or 1)} x {s.stated}"
         yield f"{s.metric}: {total} of {total} values are k/{s.n}{times}"
         chance = by_chance([t for _, _, t in s.values], s.n or 0, s.scale)
         yield f"  by chance a value that is no count fits with probability {chance:.1%}"

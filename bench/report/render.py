@@ -77,7 +77,7 @@ def as_csv(tables: Sequence[tuple[str, Table]]) -> str:
 
 def cell(text: object) -> object:
     """`text` for a spreadsheet: what is no number and begins like a formula gets an apostrophe in front."""
-    formula = isinstance(text, str) and re.match(r"[=+\-@\t\r](?![\d.])", text)
+    formula = isinstance(text, str) and re.match(r"[=+\-@\t\r]", text) and not re.match(r"[+-][\d.]+(\s|$)", text)
     return f"'{text}" if formula else text
 
 
