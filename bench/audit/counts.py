@@ -83,7 +83,8 @@ def fisher(first: int, second: int, n: int) -> float:
     """Two-sided exact p of `first` of n against `second` of n, unpaired (scipy.stats.fisher_exact)."""
     from scipy import stats
 
-    return float(stats.fisher_exact([[first, n - first], [second, n - second]]).pvalue)
+    found = stats.fisher_exact([[first, n - first], [second, n - second]])
+    return float(found.pvalue)  # type: ignore[attr-defined]
 
 
 def against(best: int, others: Sequence[int], n: int) -> list[tuple[float, float]]:
