@@ -39,7 +39,10 @@ def draw(found: Budget) -> Figure:
     _bars(figure.add_subplot(grid[0]), found)
     for i, id in enumerate(mapped):
         _map(figure.add_subplot(grid[1 + i]), found, id, named=i == 0)
-    figure.suptitle(f"Error budget of {found.name}: what predicting each part costs".replace("$", r"\$"), fontsize=11)
+    figure.suptitle(
+        f"Error budget of {found.name}: what predicting each part costs (red: worse than by true hints)".replace("$", r"\$"),
+        fontsize=11,
+    )
     return figure
 
 

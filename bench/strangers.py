@@ -18,6 +18,7 @@ LIMIT = 256 * 2**20  # bytes of one text file
 LARGEST = 1e15  # of any score
 CLIPS = 10**9  # of any count
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # of a record: it becomes a file's name
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # also what turns the direction of writing
 COUNTS = ("n", "undefined", "penalised", "length_adjusted")
 NUMBERS = ("value", "low", "high", "chance", "ceiling")
 COLUMNS = ("clip", "sample", "metric", "value", "status")
@@ -55,7 +56,16 @@ def record(path: Path) -> dict[str, Any]:
     wrong = wrong_in(told)
     if wrong:
         raise Refused(f"{path} is not a record: {wrong}")
-    return told
+    return quiet(told)
+
+
+def quiet(value: Any) -> Any:
+    """`value` with the control characters of all its texts as ?: what others wrote must not steer a terminal. Lines and tabs stay."""
+    if isinstance(value, dict):
+        return {CONTROL.sub("?", k): quiet(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [quiet(v) for v in value]
+    return CONTROL.sub("?", value) if isinstance(value, str) else value
 
 
 def wrong_in(told: Any) -> str:

@@ -77,15 +77,17 @@ def as_csv(tables: Sequence[tuple[str, Table]]) -> str:
     for group, table in tables:
         for line in table.lines:
             for (over, head), shown in zip(table.columns, line.cells, strict=True):
-                texts = [*map(_inert, (group, table.name, line.label, line.by, over, head)), shown.text, shown.mark]
-                writer.writerow([*texts, *_numbers(shown)])
+                texts = [group, table.name, line.label, line.by, over, head, shown.text, shown.mark]
+                writer.writerow(list(map(cell, [*texts, *_numbers(shown)])))
     return out.getvalue()
 
 
-def _inert(text: str) -> str:
-    """`text` on one line, and never a formula to a spreadsheet."""
+def cell(text: object) -> object:
+    """`text` for a spreadsheet: on one line, and with an apostrophe in front where it begins like a formula and is no number."""
+    if not isinstance(text, str):
+        return text
     text = plain(text)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if re.match(r"[=+\-@]", text) and not re.match(r"[+-][\d.]+(\s|$)", text) else text
 
 
 def _numbers(shown: Shown) -> list:
@@ -93,7 +95,7 @@ def _numbers(shown: Shown) -> list:
     if cell is None:
         return [id, "", "", "", "", "", ""]
     known = ["" if v is None else repr(float(v)) for v in (cell.value, cell.low, cell.high)]
-    return [id, *known, cell.n or "", cell.runs or "", _inert(cell.why)]
+    return [id, *known, cell.n or "", cell.runs or "", cell.why]
 
 
 def latex(tables: Sequence[Table]) -> str:
