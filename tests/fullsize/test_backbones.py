@@ -213,7 +213,7 @@ def test_released_step_with_inversion_hint_and_guidance(goldens, measured, relea
     from melqcd.released import load_controlnet, load_text, load_unet, load_vae
 
     said = {k: torch.from_numpy(v) for k, v in goldens.said("melqcd_cldm_apply").items()}
-    hint = load_vae(released).encoder(said["control_map"] * 2 - 1)
+    hint = load_vae(released).encoder(said["control_map"])  # stored as the encoder is given it, in -1 ... 1
     ids = torch.full((2, 77), 49407)
     ids[:, 0] = 49406
     ids[0, 1:36] = torch.tensor([1929, 32676, 267, *[259] * 32])  # "dog barking, $ $ ..."
