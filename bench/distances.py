@@ -11,8 +11,9 @@ import numpy as np
 
 from bench.bundle.pack import called, inputs
 from bench.errors import Refused
-from bench.metrics.distances import Floor, at_half, fd_infinity, kid, split_half
+from bench.metrics.distances import Floor, at_half, split_half
 from bench.metrics.frechet import frechet
+from bench.metrics.kernel import fd_infinity, kid
 from bench.stats import Interval, blocks, jackknife_interval, replicates
 
 
