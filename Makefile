@@ -16,7 +16,7 @@ test: .venv/ready lint
 slow: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
-# the published networks at their full size: 20 GB of disk under TMPDIR, 12 GB of memory, minutes each; skipped without ../shared
+# the published networks at their full size: 20 GB of disk under TMPDIR, 18 GB of memory, minutes each; skipped without ../shared
 fullsize: .venv/ready
 	for file in tests/fullsize/test_*.py; do OMP_NUM_THREADS=1 $(BIN)/pytest -x -m fullsize $$file || exit 1; done
 

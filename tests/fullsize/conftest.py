@@ -17,7 +17,7 @@ import pytest
 import torch
 
 PIECE = 1 << 15  # numbers at once
-GIGABYTES = 12  # of memory that a check may take
+GIGABYTES = 18  # of memory that a check may take
 
 
 def stream(name: str, count: int) -> np.ndarray:
