@@ -51,7 +51,6 @@ def _pair(axes: Axes, plan: Study, found: list[Tried], a: int, b: int) -> None:
                 ends = (low * objective.scale, high * objective.scale)
                 axes.plot(*((ends, [at[1]] * 2) if along == 0 else ([at[0]] * 2, ends)), color=colour, lw=1, alpha=0.35, zorder=1)
         axes.plot(*at, "o", ms=8, mfc=colour if t.front else "white", mec=colour, mew=1.6, zorder=3)
-        _label(axes, t, at, colour, left=t.front == (x.better == "lower"), below=t.front == (y.better == "lower"))
     front = sorted((t.values[a] * x.scale, t.values[b] * y.scale) for t in found if t.front)
     axes.plot(*zip(*front, strict=True), ls=":", lw=1.2, color="0.4", zorder=2) if len(front) > 1 else None
     axes.set_xlabel(_axis(x))
@@ -59,14 +58,23 @@ def _pair(axes: Axes, plan: Study, found: list[Tried], a: int, b: int) -> None:
     axes.grid(color="0.93")
     axes.set_axisbelow(True)
     axes.margins(0.15)
+    taken: list[tuple[float, float]] = []
+    for t in sorted(found, key=lambda t: t.values[b] * (1 if t.front == (y.better == "higher") else -1)):
+        at, colour = (t.values[a] * x.scale, t.values[b] * y.scale), shades[t.number] if t.feasible else "0.7"
+        _label(axes, t, at, colour, taken, left=t.front == (x.better == "lower"), below=t.front == (y.better == "lower"))
 
 
-def _label(axes: Axes, t: Tried, at: tuple[float, float], colour: str, *, left: bool, below: bool) -> None:
-    """The setting's name: on the better side of the front, on the other side of what is off it."""
-    across, up = ("right", -6) if left else ("left", 6), ("top", -5) if below else ("bottom", 5)
+def _label(axes: Axes, t: Tried, at: tuple[float, float], colour: str, taken: list, *, left: bool, below: bool) -> None:
+    """The setting's name: on the better side of the front, on the other side of what is off it, a line further where one stands."""
+    side, up = (-1 if left else 1), (-1 if below else 1)
+    points = axes.transData.transform(at) * 72 / axes.figure.dpi
+    place = (points[0] + 6 * side, points[1] + 5 * up)
+    while any(abs(place[0] - x) < 90 and abs(place[1] - y) < 10 for x, y in taken):  # about the size of a name, in points
+        place = (place[0], place[1] + 2 * up)
+    taken.append(place)
     axes.annotate(
-        _name(t), at, (across[1], up[1]), textcoords="offset points", fontsize=8, color=colour, ha=across[0], va=up[0],
-        bbox=BEHIND, zorder=4,
+        _name(t), at, (place[0] - points[0], place[1] - points[1]), textcoords="offset points", fontsize=8, color=colour,
+        ha="right" if left else "left", va="top" if below else "bottom", bbox=BEHIND, zorder=4,
     )  # fmt: skip
 
 

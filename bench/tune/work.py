@@ -14,9 +14,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from bench.errors import Refused, Stopped, near
-from bench.tune.choose import RETRY, WHY, Chooser, book
+from bench.tune.choose import RETRY, WHY, Book, Chooser, book
 from bench.tune.lease import ATTRIBUTE, Watch, Worker
-from bench.tune.space import Setting, words
+from bench.tune.space import Setting, Space, words
 from bench.tune.study import Study
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _one(study: optuna.Study, chooser: Chooser, evaluate, worker: Worker, watch:
                 return
             setting = {d.name: d.suggest(trial) for d in chooser.space.dimensions}
             say(f"[trial {trial.number}, {len(known.chosen) + 1} of {chooser.total}] {' '.join(words(setting))}")
-            if chooser.space.key(setting) in known.chosen:  # queued by hand, from Optuna's dashboard
+            if _repeats(study, chooser.space, trial.number, setting):  # queued by hand, from Optuna's dashboard
                 _fail(study, trial, "this setting was tried before")
                 return
             outcome = evaluate(setting)
@@ -129,6 +129,13 @@ def _one(study: optuna.Study, chooser: Chooser, evaluate, worker: Worker, watch:
         why = f"{error}" if isinstance(error, Refused | RuntimeError) else f"{type(error).__name__}: {error}"
         say(f"[trial {trial.number}] FAILED: {why}")
         _fail(study, trial, why)
+
+
+def _repeats(study: optuna.Study, space: Space, number: int, setting: Setting) -> bool:
+    """Whether another trial took this setting before; asked after choosing, for a trial that is given up meanwhile is none."""
+    others = [t for t in study.get_trials(deepcopy=False) if t.number != number]
+    there = Book.of(space, others, study.user_attrs.get(RETRY, 0)).chosen.get(space.key(setting))
+    return there is not None and (there.state != TrialState.RUNNING or there.number < number)
 
 
 def _await_turn(study: optuna.Study, chooser: Chooser, trial: Trial, watch: Watch, check, say) -> None:

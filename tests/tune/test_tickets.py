@@ -113,3 +113,21 @@ def test_a_line_that_a_killed_writer_left_unfinished_is_cut_off(tmp_path):
     lock.acquire()
     lock.release()
     assert path.read_bytes() == b""
+
+
+def test_a_trial_that_is_given_up_while_another_chooses_is_tried_by_it():
+    s, setting = (
+        begun(),
+        SPACE.settings()[0],
+    )  # found on PostgreSQL: the one that chose it took it for a repeat, and nobody tried it
+    put(s, TrialState.RUNNING, setting, **{ATTRIBUTE: Worker().sign(0) | {"at": "another machine"}})
+    choose = s.sampler.sample_relative
+
+    def chosen_late(*asked):
+        s.tell(0, state=TrialState.FAIL, skip_if_finished=True)
+        return choose(*asked)
+
+    s.sampler.sample_relative = chosen_late
+    run(s)
+    assert states(s) == {"FAIL": 1, "COMPLETE": 6}
+    assert s.trials[1].params == setting
