@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from bench import shelf
 from bench.audit.counts import Fit, against, best_of_range, detectable, fisher, fit, fitting, least_paired
 from bench.audit.findings import audit
 from bench.audit.table import Cell, built_in, load
 from bench.audit.told import lines
 from bench.errors import Refused
+from bench.report.spec import read_published
 
 
 def shares(name, metric="Class ACC"):
@@ -189,3 +191,12 @@ def test_what_is_no_table_is_refused_by_name(tmp_path, name, text, said):
 def test_an_unknown_table_names_the_nearest():
     with pytest.raises(Refused, match="Did you mean 'table2'"):
         load("tabel2")
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_what_is_audited_is_what_the_reports_print(name):
+    """The audit needs the digits as printed, the report the numbers: they stand in two files and must not part."""
+    rows = read_published(shelf.find("reports", name)).rows.values()
+    audited = [[float(cell.text) for cell in cells] for _, cells in load(name).rows]
+    wide = len(audited[0])  # a report may have columns before the metrics
+    assert sorted([v for of in row.values() for v in of][-wide:] for row in rows) == sorted(audited)
