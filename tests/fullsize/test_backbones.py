@@ -209,7 +209,7 @@ def test_released_predictor(goldens, measured, tmp_path):
 @torch.no_grad()
 def test_released_step_with_inversion_hint_and_guidance(goldens, measured, released):
     """All parts at once: one step of the released sampler on a control map, a video's mean embedding and "dog barking"."""
-    inversion = pytest.importorskip("melqcd.inversion", reason="textual inversion is not part of this version")
+    from melqcd import inversion
     from melqcd.released import load_controlnet, load_text, load_unet, load_vae
 
     said = {k: torch.from_numpy(v) for k, v in goldens.said("melqcd_cldm_apply").items()}
