@@ -79,7 +79,7 @@ def lines(told: Mapping[str, Any], found: list[Behind]) -> Iterator[str]:
         yield f"  fid.{b.judge}  {b.fid:.2f}{_ends(b.fid_interval, 2)}  N = {b.n}, {b.width} features{small}"
         yield f"    between halves of the real clips: {b.floor.value:.2f} ({b.floor.low:.2f} to {b.floor.high:.2f}), N = {b.floor.n}: the floor"
         yield f"    real half against generated other half: {b.half:.2f}, N = {b.floor.n}"
-        yield f"    FD-infinity: {b.infinity:.2f}"
+        yield f"    FD-infinity: {f'{b.infinity:.2f}' if np.isfinite(b.infinity) else 'too few clips'}"
         yield f"    KID: {b.kid:.4g}{_ends(b.kid_interval, 4)}"
 
 
