@@ -192,6 +192,13 @@ def test_a_check_is_green_or_red_by_what_it_says_or_by_its_bounds():
     assert _check(kind="other").fine is None
 
 
+def test_a_budget_is_no_check_and_only_a_response_is_about_a_control():
+    told = {"id": "i", "kind": "budget", "status": "done", "words": [], "scores": {}, "facts": {}}
+    assert checks([Kept(told, Path(), flat(told))]) == []
+    control = {"control": {"is": "MelQCD"}}
+    assert (_check(experiment=control).about, _check(kind="response", experiment=control).about) == ("", "MelQCD")
+
+
 def test_every_report_says_which_checks_hold(built):
     assert "Check: response does not hold" in built[0].text("md")
 

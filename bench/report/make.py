@@ -78,7 +78,7 @@ class Report:
 
 def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = None) -> Report:
     """The report called `name` from the records in `folders`; Refused if none suits it. `all`: a row for each setting of any record."""
-    from bench.report.html.checks import RESULTS
+    from bench.report.html.checks import NO_CHECKS
 
     records = kept([f for f in folders if f.is_dir()])
     spec = every(records, where or {}) if name == EVERY else load(name)
@@ -89,7 +89,7 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
             f"none of {len(records)} records in {looked} suits the report {spec.name}: `bench sweep {spec.name}` makes some"
         )
     made = [(group, tables(spec, group)) for group in found]
-    about = [r for r in records if r.told.get("kind") not in RESULTS]
+    about = [r for r in records if r.told.get("kind") not in NO_CHECKS]
     return Report(spec, made, [published(spec)] if spec.published else [], left, about)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from bench.report.select import Kept
 
 RESULTS = ("run", "score", "reference")  # kinds of records that are results, no checks
+NO_CHECKS = (*RESULTS, "budget")  # a budget shares a gap out, which neither holds nor fails
 VERDICTS = ("fine", "ok", "passed", "holds")  # facts by which a check says it of itself
 
 
@@ -25,7 +26,7 @@ class Check:
 
 def checks(records: Sequence[Kept]) -> list[Check]:
     """One for each record that is a check, red ones first."""
-    found = [_check(r) for r in records if r.told.get("kind") not in RESULTS]
+    found = [_check(r) for r in records if r.told.get("kind") not in NO_CHECKS]
     return sorted(found, key=lambda c: (c.fine is not False, c.name, c.record))
 
 
@@ -64,6 +65,7 @@ def _item(what: str, of: Mapping[str, Any]) -> tuple[str, str, bool | None]:
 
 
 def _about(record: Kept) -> str:
-    """What was checked: the words of the command, or the control."""
+    """What was checked: the words of the command, or the control where it is one that is checked."""
     words = [w for w in record.told.get("words", []) if not w.startswith("machine")]
-    return " ".join(words) or str(record.flat.get("experiment.control.is", ""))
+    control = record.flat.get("experiment.control.is", "") if record.told.get("kind") == "response" else ""
+    return " ".join(words) or str(control)
