@@ -8,12 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bench.errors import Stopped
+from bench.errors import Refused, Stopped
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 T = TypeVar("T")
 
@@ -40,6 +43,7 @@ class Context:
     roots: dict[str, Path] = field(default_factory=dict)  # where data sets lie now, by the name of their clips artefact
     save_s: float = 0.0  # seconds between checkpoints of a training; 0: the training's own
     micro_batch: int = 0  # clips per forward pass; 0: the whole batch
+    compile: bool = False  # let torch.compile have the networks that steps are made of
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
@@ -63,6 +67,27 @@ class Context:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         return torch
+
+    def compiled(self, *networks: Module | None) -> None:
+        """Where `compile` is set, let torch.compile make code for `networks` when they are first called. Names of weights stay.
+
+        Raises Refused where nothing can be compiled here.
+        """
+        if self.compile:
+            from melqcd.compiling import NoCompiler, compile
+
+            try:
+                compile([net for net in networks if net is not None], self.device)
+            except NoCompiler as error:
+                raise Refused(f"machine.compile=on: {error}") from error
+
+    def plainly(self, when: bool = True) -> AbstractContextManager:
+        """Where compiled networks run as they were written: what is called too seldom for code of its own shape."""
+        if not (self.compile and when):
+            return nullcontext()
+        from melqcd.compiling import plainly
+
+        return plainly()
 
     @contextmanager
     def signals(self) -> Iterator[None]:

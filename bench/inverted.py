@@ -52,5 +52,5 @@ class Inverted:
 
         said, at = (found.to(self.model.device) for found in places(self.model, prompts, self.net.tokens))
         with torch.no_grad():
-            seen = torch.from_numpy(mean_looks(self.looks, ids)).to(self.model.device, self.model.dtype)
+            seen = torch.from_numpy(mean_looks(self.looks, ids)).to(self.model.device, self.model.text.dtype)
             return written(self.model.text, said, at, self.net(seen))

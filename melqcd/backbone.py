@@ -28,6 +28,7 @@ from melqcd.published import looks_like
 
 transformers_logging.disable_progress_bar()  # bars that last a moment and say nothing
 
+KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 AT_ONCE = 8  # pictures through the VAE in one pass: 3 GB at 256 x 1024
 
 
@@ -103,7 +104,13 @@ class Backbone:
 
     @property
     def dtype(self) -> torch.dtype:
+        """The UNet's, which a ControlNet shares."""
         return self.unet.dtype
+
+    def narrow(self, precision: str) -> None:
+        """Put the UNet's weights into fp32, bf16 or fp16; VAE and text, which a clip passes once, stay as they are."""
+        # not through diffusers, which warns of a cast
+        torch.nn.Module.to(self.unet, KINDS[precision])
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -127,7 +134,7 @@ class Backbone:
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures of latents [B, c, h, w]: of several equal channels the first."""
-        latents = latents.to(self.device, self.dtype) / self.vae.config["scaling_factor"]
+        latents = latents.to(self.device, self.vae.dtype) / self.vae.config["scaling_factor"]
         made = self._in_turn(lambda z: self.vae.decode(z).sample, latents)  # type: ignore[union-attr]
         return (made[:, 0].float() / 2 + 0.5).clamp(0, 1)
 
@@ -149,7 +156,7 @@ class Backbone:
         """[B, channels, bins, frames] in [-1, 1], as the VAE and diffusers' pixel embedding take it."""
         if image.dim() != 3 or image.shape[-2] % self.shrinks or image.shape[-1] % self.shrinks:
             raise ValueError(f"pictures are [B, bins, frames], both multiples of {self.shrinks}; got {list(image.shape)}")
-        image = image.to(self.device, self.dtype) * 2 - 1
+        image = image.to(self.device, self.vae.dtype) * 2 - 1
         return image[:, None].expand(-1, self.vae.config["in_channels"], -1, -1)
 
     @staticmethod

@@ -35,7 +35,8 @@ def load(how: ControlNet, path: Path | str, backbone: Backbone) -> ControlNetMod
     from melqcd.checkpoints import load_weights, read_weights
 
     if how.hint == "pixels":
-        found = pretrained(ControlNetModel, Path(path)).to(backbone.device, memory_format=torch.channels_last)
+        found = pretrained(ControlNetModel, Path(path), torch_dtype=backbone.dtype)
+        found.to(backbone.device, memory_format=torch.channels_last)
         return found.requires_grad_(False).eval()
     net = build(how, backbone)
     file = Path(path) / "diffusion_pytorch_model.safetensors"

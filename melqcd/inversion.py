@@ -104,7 +104,7 @@ def load(how: Adapter, folder: Path | str, backbone: Backbone) -> InversionAdapt
     from melqcd.checkpoints import read_weights
 
     file = Path(folder) / FILE
-    return _filled(read_weights(file), how.tokens, _table(backbone.text).shape[-1], file).to(backbone.device, backbone.dtype)
+    return _filled(read_weights(file), how.tokens, _table(backbone.text).shape[-1], file).to(backbone.device, backbone.text.dtype)
 
 
 def load_released(path: Path | str, *, tokens: int = 32) -> InversionAdapter:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from warnings import catch_warnings, filterwarnings
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from melqcd.backbone import Backbone
+
+Precision = Literal["fp32", "bf16", "fp16"]
 
 # Stable Diffusion's schedule, for backbones whose own says otherwise about the first step
 STABLE = {"set_alpha_to_one": False, "steps_offset": 1}
@@ -27,10 +29,15 @@ class Sampler(ABC):
     guidance: float = 3.0  # 1: the prompt alone; more: away from the empty prompt. The paper has 7.5 with Auffusion
     control: float = 1.0  # multiplies what the ControlNet adds; the released code has 1
     seed: int = 0  # of the noise, together with the clip's id
+    # of the weights and activations of UNet and ControlNet; all that is added up over the steps stays fp32. For GPUs: cores
+    # without such numbers are slower with them
+    precision: Precision = field(default="fp32", metadata={"added": "fp32"})
 
     def __post_init__(self):
         if self.steps < 1:
             raise ValueError(f"steps must be 1 or more, got {self.steps}")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"precision is fp32, bf16 or fp16, got {self.precision!r}")
         if self.guidance < 1 or self.control < 0:
             raise ValueError(f"guidance must be 1 or more and control 0 or more, got {self.guidance} and {self.control}")
 
@@ -100,7 +107,8 @@ def generate(
 
     shown: `ControlNet.show` of the hints, made once for all steps. empty: [1, 77, d], words of the empty prompt; encoded here where
     it is left out. Both halves of the guidance, both with the hint as in the released code, are one call of the network, of 2 B
-    clips; with guidance=1 one of B. tick: called after each step.
+    clips; with guidance=1 one of B. The network works in the backbone's precision, which `net` shares (`Backbone.narrow`), the
+    sampler in float32. tick: called after each step.
     """
     import torch
 
@@ -113,17 +121,18 @@ def generate(
         empty = backbone.words([""]) if empty is None else empty
         words = torch.cat([empty.to(at, kind).expand_as(words), words])
         shown = torch.cat([shown, shown]) if shown is not None else None
+    shown = shown.to(at, kind) if shown is not None else None
 
     def noise_at(latents: Tensor, time: Tensor) -> Tensor:
-        twice = torch.cat([latents, latents]) if both else latents
-        found = predicted_noise(backbone, net, twice, time.expand(len(twice)).to(at), words, shown, sampler.control)
+        twice = (torch.cat([latents, latents]) if both else latents).to(kind)
+        found = predicted_noise(backbone, net, twice, time.expand(len(twice)).to(at), words, shown, sampler.control).float()
         if not both:
             return found
         without, along = found.chunk(2)
         return without + sampler.guidance * (along - without)
 
     with torch.no_grad():
-        return integrate(sampler.scheduler(backbone.schedule.config), sampler.steps, noise.to(at, kind), noise_at, tick)
+        return integrate(sampler.scheduler(backbone.schedule.config), sampler.steps, noise.to(at, torch.float32), noise_at, tick)
 
 
 def integrate(

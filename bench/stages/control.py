@@ -58,6 +58,7 @@ def train_controlnet(
     words = model.words(texts).cpu()
     torch.manual_seed(how.training.seed)
     net = how.build(model)
+    ctx.compiled(model.unet, net)
 
     def gathered(split: str, some: list[tuple[str, int]], rows: list[int], said: list[int], generator) -> dict[str, Tensor]:
         codes = torch.from_numpy(np.stack([stored[id][w] for id, w in some]))
@@ -84,7 +85,7 @@ def train_controlnet(
         generator = torch.Generator().manual_seed(number(0, "held"))
         rows = list(range(len(held)))
         batch = gathered("val", held, rows, [texts.index(labels[id]) for id, _ in held], generator)
-        with torch.no_grad():
+        with torch.no_grad(), ctx.plainly():
             pieces = [{k: v[i : i + 16].to(ctx.device) for k, v in batch.items()} for i in range(0, len(held), 16)]
             return float(torch.cat([loss(piece, control=control) for piece in pieces]).mean())
 

@@ -63,6 +63,7 @@ def train_inversion(
     said, at = places(model, texts, how.tokens)
     torch.manual_seed(how.training.seed)
     net = how.build(embedded.shape[-1], model)
+    ctx.compiled(model.unet)
 
     def gathered(some: list[tuple[str, int]], generator) -> dict[str, Tensor]:
         codes = torch.from_numpy(np.stack([stored[id][w] for id, w in some]))
@@ -91,7 +92,7 @@ def train_inversion(
         half = len(held) // 2  # far enough from a clip for its next windows not to be its own
         others = {**batch, "looks": batch["looks"].roll(half, 0)}
         found: dict[str, list[Tensor]] = {"with words": [], "of another clip": [], "without": []}
-        with torch.no_grad():
+        with torch.no_grad(), ctx.plainly():
             for i in range(0, len(held), AT_ONCE):
                 own, other = ({k: v[i : i + AT_ONCE].to(ctx.device) for k, v in b.items()} for b in (batch, others))
                 for name, piece, words in zip(found, (own, other, own), (None, None, own["plain"]), strict=True):

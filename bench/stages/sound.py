@@ -47,10 +47,12 @@ def sample(
     from melqcd.sampling import clip_noise, generate
 
     model = backbone.load(ctx.device)
+    model.narrow(sampler.precision)
     drawn = Hints(control, hints, model.scale) if control is not None and hints is not None else None
     loaded = how.load(net, model) if how is not None and net is not None else None
     wordy = inverted(inversion, adapter, looks, model)
     empty = model.words([""])
+    ctx.compiled(model.unet, loaded)
 
     def pictures(ids: Sequence[str], labels: Sequence[str], firsts: Sequence[int]) -> Tensor:
         words = model.words(labels) if wordy is None else wordy(labels, ids)
@@ -61,7 +63,9 @@ def sample(
         shown = None
         if drawn is not None and loaded is not None and how is not None:
             shown = how.show(drawn.draw(ids, firsts, frames=model.scale.frames).to(ctx.device), model)
-        return model.decode(generate(model, sampler, noise, words, net=loaded, shown=shown, empty=empty))
+        with ctx.plainly(len(ids) < AT_ONCE):  # the last batch, of another size than all others
+            made = generate(model, sampler, noise, words, net=loaded, shown=shown, empty=empty)
+        return model.decode(made)
 
     known = Clips(clips, ctx.roots.get(clips.name))
     drawable = [i for i in known.ids(split) if drawn is None or i in drawn]
