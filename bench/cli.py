@@ -15,8 +15,11 @@ WORDS = "settings as NAME=VALUE, for example control=melqcd control.bound=2 (see
 def main(argv: list[str] | None = None) -> None:
     parser = _parser()
     args = parser.parse_args(argv)
+    from bench.ranks import spoken_by_one
+
     try:
-        args.do(args)
+        with spoken_by_one():
+            args.do(args)
     except Refused as error:
         _end(str(error), 2)
     except Failed as error:

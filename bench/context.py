@@ -26,6 +26,11 @@ def allotted_cores() -> int:
     return _whole("SLURM_CPUS_PER_TASK") or len(os.sched_getaffinity(0))
 
 
+def ranks() -> tuple[int, int]:
+    """(rank, processes) of the torchrun that began this process; (0, 1) without one."""
+    return _whole("RANK"), max(1, _whole("WORLD_SIZE"))
+
+
 def _whole(variable: str) -> int:
     """The number in an environment variable; 0 where it is unset, empty or something else (OMP_NUM_THREADS may be a list)."""
     text = os.environ.get(variable, "").partition(",")[0].strip()
@@ -37,8 +42,8 @@ class Context:
     device: str = "cpu"
     workers: int = field(default_factory=allotted_cores)  # processes for decoding and rendering
     threads: int = 0  # torch threads; 0: the allotted cores, or OMP_NUM_THREADS where that is set
-    rank: int = 0  # of torchrun's processes
-    world: int = 1
+    rank: int = field(default_factory=lambda: ranks()[0])  # of torchrun's processes
+    world: int = field(default_factory=lambda: ranks()[1])
     quiet: bool = False
     roots: dict[str, Path] = field(default_factory=dict)  # where data sets lie now, by the name of their clips artefact
     save_s: float = 0.0  # seconds between checkpoints of a training; 0: the training's own

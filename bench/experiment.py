@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -113,7 +114,7 @@ class Machine:
         return False
 
     def context(self) -> Context:
-        from bench.context import allotted_cores
+        from bench.context import allotted_cores, ranks
 
         device = self.device
         if device == "auto":
@@ -124,6 +125,8 @@ class Machine:
 
             cuda = Path("/proc/driver/nvidia").exists() and importlib.util.find_spec("torch") is not None
             device = "cuda" if cuda and __import__("torch").cuda.is_available() else "cpu"
+        if device == "cuda" and ranks()[1] > 1:
+            device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # each process of a torchrun has its own
         return Context(
             device=device,
             workers=self.workers or allotted_cores(),

@@ -181,7 +181,8 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
         facts=_facts(row, asked, results) | {"clips_hash": digest(sorted(set(rows["clip"])))},
         made=made,
     )
-    record.write(results, rows, json.loads((scores / "without.json").read_text()))
+    if store.ctx.rank == 0:
+        record.write(results, rows, json.loads((scores / "without.json").read_text()))
     return record, scores
 
 

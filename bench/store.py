@@ -37,6 +37,7 @@ class Stage:
     name: str
     place: str  # "module:function"
     version: int = 1
+    shared: bool = False  # a training, which all processes of one torchrun work at
 
     def __call__(self, out: Path, part: Path, ctx: Context, *parts) -> None:
         module, _, function = self.place.partition(":")
@@ -113,9 +114,11 @@ class Store:
 
     def _made(self, name: str) -> Path:
         stage, parts = self.known[name]
-        if self.ctx.world > 1:
-            return self._with_ranks(name, stage, parts)
-        return self._make(name, stage, parts)
+        if self.ctx.world > 1 and stage.shared:
+            from bench.ranks import together
+
+            return together(self, name, stage, parts)
+        return self.alone(name, stage, parts)
 
     def find(self, name: str) -> Path:
         """Where artefact `name` lies or would be made."""
@@ -129,23 +132,8 @@ class Store:
         for mark in self.root.glob("*.failed"):
             mark.unlink(missing_ok=True)
 
-    def _with_ranks(self, name: str, stage: Stage, parts) -> Path:
-        """Under torchrun every rank runs the stage and rank 0 owns the store; the others work into a folder that is thrown away."""
-        import torch.distributed as dist
-
-        final = self.root / name
-        if self.ctx.rank == 0:
-            try:
-                self._make(name, stage, parts)
-            finally:
-                dist.barrier()
-        else:
-            with tempfile.TemporaryDirectory() as spare:
-                stage(Path(spare), self.root / f"{name}.part", self.ctx, *parts)
-            dist.barrier()
-        return final
-
-    def _make(self, name: str, stage: Stage, parts) -> Path:
+    def alone(self, name: str, stage: Stage, parts) -> Path:
+        """The artefact `name`, made by this process or by another that was first."""
         final, part = self.root / name, self.root / f"{name}.part"
         mark = self.root / f"{name}.failed"
         try:
