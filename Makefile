@@ -18,7 +18,9 @@ slow: .venv/ready
 
 # the published networks at their full size: 20 GB of disk under TMPDIR, 18 GB of memory, minutes each; skipped without ../shared
 fullsize: .venv/ready
-	for file in tests/fullsize/test_*.py; do OMP_NUM_THREADS=1 $(BIN)/pytest -x -m fullsize $$file || exit 1; done
+	rm -f results/fullsize.jsonl; mkdir -p results
+	for file in tests/fullsize/test_*.py; do \
+		BENCH_FULLSIZE=$(CURDIR)/results/fullsize.jsonl OMP_NUM_THREADS=1 $(BIN)/pytest -x -m fullsize $$file || exit 1; done
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

@@ -18,6 +18,8 @@ import torch
 
 PIECE = 1 << 15  # numbers at once
 GIGABYTES = 18  # of memory that a check may take
+KEPT = os.environ.get("BENCH_FULLSIZE")  # a file of comparisons, one JSON a line, that several runs of pytest add to
+ROWS: list[dict] = []  # this run's
 
 
 def stream(name: str, count: int) -> np.ndarray:
@@ -89,7 +91,7 @@ def goldens(shared) -> Goldens:
 
 
 class Measured:
-    """What one check found: a line per comparison, printed and, where BENCH_FULLSIZE names a file, added to it."""
+    """What one check found: a line per comparison, told in the table at the end and, where BENCH_FULLSIZE names a file, added to it."""
 
     def __init__(self) -> None:
         self.seconds, self.mb, self.peak = 0.0, 0.0, 0.0
@@ -112,8 +114,9 @@ class Measured:
         row = {"what": what, "difference": difference, "tolerance": tolerance, "file_mb": self.mb, "load_s": self.seconds,
                "peak_mb": self.peak}  # fmt: skip
         print("\n" + "  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
-        if "BENCH_FULLSIZE" in os.environ:
-            with open(os.environ["BENCH_FULLSIZE"], "a") as file:
+        ROWS.append(row)
+        if KEPT:
+            with open(KEPT, "a") as file:
                 file.write(json.dumps(row) + "\n")
         assert difference < tolerance, what
 
@@ -131,3 +134,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "fullsize" in str(item.path):
             item.add_marker(pytest.mark.fullsize)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """The table of all comparisons, those of earlier runs in BENCH_FULLSIZE included."""
+    rows = [json.loads(line) for line in Path(KEPT).read_text().splitlines()] if ROWS and KEPT else ROWS
+    for line in table(rows):
+        terminalreporter.write_line(line)
+
+
+def table(rows: list[dict]) -> list[str]:
+    """A line for each comparison. Memory is the process's highest since it began to read the file, the weights' included."""
+    if not rows:
+        return []
+    told = [(r["what"], f"{r['difference']:.1e}", f"{r['tolerance']:.0e}", f"{r['file_mb']:,.0f}", f"{r['load_s']:.1f}",
+             f"{r['peak_mb'] / 1e3:.1f}") for r in rows]  # fmt: skip
+    told.insert(0, ("compared", "max difference / std", "tolerance", "file, MB", "load, s", "peak, GB"))
+    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    lines = ["  ".join([t[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(t[1:], widths[1:], strict=True))]) for t in told]
+    worst = max(r["difference"] / r["tolerance"] for r in rows)
+    return [
+        "",
+        lines[0],
+        "-" * len(lines[0]),
+        *lines[1:],
+        f"{len(rows)} comparisons; the nearest to its tolerance has used {worst:.0%} of it",
+    ]
