@@ -18,7 +18,9 @@ def told(request):
 
 def test_every_word_has_a_source(told):
     text = told.read_text()
-    common = yaml.safe_load(text)["common"].split()
+    sweep = yaml.safe_load(text)
+    own = ("control=", "control.", "predicted=")  # what makes a run another than the next
+    common = [w for line in (sweep["common"], *sweep["runs"]) for w in line.split() if not w.startswith(own)]
     sources = dict(re.findall(r"^#   ([a-z_.]+)=\S*\s+(.+)$", text, re.M))
     assert [w for w in common if w.partition("=")[0] not in sources] == []
     stated = re.findall(r"^#   ([a-z_.]+=\S+)", text, re.M)
@@ -34,6 +36,10 @@ def test_every_line_composes_but_those_that_read_a_codec(told):
     assert (one.predictor.width, one.predictor.rate, one.predictor.training.lr) == (512, 100, 1.25e-5)
     assert one.controlnet.widths == (16, 32, 64, 128, 256) and (one.sampling.steps, one.sampling.guidance) == (100, 7.5)
     assert len(found) >= 5
+    ours = [x for x in found if x.adapter and x.predicted == "all"]  # the paper's whole method
+    assert [(type(x.control).__name__, x.inversion.tokens, x.inversion.training.lr) for x in ours] == [("MelQCD", 32, 1e-5)]
+    # one predictor and one ControlNet for Mel-QCD with and without pseudo-words
+    assert len({(x.predictor, x.controlnet) for x in found}) == 1
 
 
 def test_the_doctor_says_what_the_paper_needs(tmp_path, monkeypatch):
