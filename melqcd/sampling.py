@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import count
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
 
@@ -120,12 +120,11 @@ def generate(
         own = own.to(at, kind)
         return torch.cat([empty.to(at, kind).expand_as(own), own]) if both and empty is not None else own
 
-    calls, fixed = count(), None if callable(words) else led(words)
+    said = (led(words(call)) for call in count()) if callable(words) else repeat(led(words))
 
     def noise_at(latents: Tensor, time: Tensor) -> Tensor:
         twice = torch.cat([latents, latents]) if both else latents
-        said = led(words(next(calls))) if callable(words) else fixed
-        found = predicted_noise(backbone, net, twice, time.expand(len(twice)).to(at), said, shown, sampler.control)
+        found = predicted_noise(backbone, net, twice, time.expand(len(twice)).to(at), next(said), shown, sampler.control)
         if not both:
             return found
         without, along = found.chunk(2)
