@@ -28,16 +28,20 @@ def sound(x: Experiment, store: Store) -> Path:
     if x.heads:
         predictor = trained_predictor(x, taught, store)
         motion = store(artefacts.features, "motion", x.motion, clips)
-        hints = store(artefacts.hints, x.predictor, x.control, x.heads, truth, motion, clips, predictor)
-    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, hints, *words)
+        hints = store(artefacts.hints, x.predictor, x.control.used("signal"), x.heads, truth, motion, clips, predictor)
+    drawn = x.control.used("predicted" if x.heads else "true")
+    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, hints, *words)
 
 
 def misled(x: Experiment, way: str, store: Store) -> Path:
     """The sound of `x` by true hints that are wrong on purpose (`bench.stages.distort`): what follows its hint must change."""
     clips, taught = decoded(x.data, store), decoded(x.taught, store)
-    wrong = store(artefacts.distort, way, x.control, x.scale, x.step, x.split, clips, true_signals(x, clips, store))
+    wrong = store(
+        artefacts.distort, way, x.control.used("signal"), x.scale, x.step, x.split, clips, true_signals(x, clips, store)
+    )
     net, words = controlnet(x, taught, store), pseudo_words(x, clips, store)
-    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, x.control, x.controlnet, net, wrong, *words)
+    drawn = x.control.used("true")
+    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, wrong, *words)
 
 
 def reference(x: Experiment, store: Store) -> Path:
@@ -63,10 +67,10 @@ def scored(x: Experiment, sound: Path, store: Store) -> Path:
 def trained_predictor(x: Experiment, taught: Path, store: Store) -> Path:
     """The predictor of `x`'s control, taught by the true signals of the clips `taught`; or the one whose weights were given."""
     if x.predictor.path:
-        return store(artefacts.given_predictor, x.predictor, x.control, x.positions)
+        return store(artefacts.given_predictor, x.predictor, x.control.used("signal"), x.positions)
     lesson = true_signals(x, taught, store)
     seen = store(artefacts.features, "motion", x.motion, taught)
-    return store(artefacts.train_predictor, x.predictor, x.control, x.positions, lesson, seen, taught)
+    return store(artefacts.train_predictor, x.predictor, x.control.used("signal"), x.positions, lesson, seen, taught)
 
 
 def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
@@ -75,7 +79,7 @@ def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
         return store(artefacts.given_controlnet, x.controlnet, x.backbone)
     latents = store(artefacts.latents, x.backbone, taught)
     lesson = true_signals(x, taught, store)
-    return store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control, latents, taught, lesson)
+    return store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control.used("true"), latents, taught, lesson)
 
 
 def pseudo_words(x: Experiment, clips: Path, store: Store) -> tuple:
@@ -85,20 +89,21 @@ def pseudo_words(x: Experiment, clips: Path, store: Store) -> tuple:
     taught = decoded(x.taught, store)
     latents = store(artefacts.latents, x.backbone, taught)
     seen = store(artefacts.features, "looks", x.looks, taught)
-    net = store(artefacts.train_inversion, x.adapter, x.prompt, x.backbone, latents, taught, seen)
+    how = replace(x.adapter, live=False)  # in training dropout is on anyway
+    net = store(artefacts.train_inversion, how, x.prompt, x.backbone, latents, taught, seen)
     return x.adapter, net, store(artefacts.features, "looks", x.looks, clips)
 
 
 def true_signals(x: Experiment, clips: Path, store: Store) -> Path:
     """The control's true signal of every clip of `clips`; of those with a picture where the control is made of the video."""
     seen = (store(artefacts.features, "looks", x.looks, clips),) if x.watches else ()
-    return store(artefacts.signals, x.control, x.scale, x.step, clips, *seen)
+    return store(artefacts.signals, x.control.used("signal"), x.scale, x.step, clips, *seen)
 
 
 def cost(x: Experiment, store: Store) -> Path:
     """What the control's true signal on the train split measures."""
     taught = decoded(x.taught, store)
-    return store(artefacts.cost, x.control, true_signals(x, taught, store), taught)
+    return store(artefacts.cost, x.control.used("signal"), true_signals(x, taught, store), taught)
 
 
 def decoded(data: Data, store: Store) -> Path:

@@ -65,6 +65,7 @@ def groups() -> dict[str, Group]:
         ),
         fixed("inversion", "none", {"none": "melqcd.settings:NoInversion", "adapter": "melqcd.settings:Adapter"}),
         fixed("judges", ("sync", "lab"), JUDGES),
+        fixed("variant", "clean", {"clean": "bench.variants:Clean", "released": "bench.variants:Released"}),
         fixed(
             "machine",
             "here",

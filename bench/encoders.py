@@ -56,6 +56,8 @@ class Motion(Encoder):
         "window"  # window: the mean of a window's eight moments, released; step: a quarter of the work
     )
     black_to: int = 0  # black frames are appended up to this number before encoding; released: 256
+    # what is seen in them: cut, the features end with the video; kept, as released, where a predictor looks beyond the clip's end
+    black: Literal["cut", "kept"] = "cut"
     allow_pickle: bool = field(
         default=False, metadata={"key": False}
     )  # open pickles of more than tensors; their code is never run
@@ -63,14 +65,18 @@ class Motion(Encoder):
     kind: ClassVar[str] = "motion"
 
     def identity(self) -> dict:
-        return super().identity() | {"stride": self.stride, "each": self.each, "black_to": self.black_to}
+        return (
+            super().identity()
+            | {"stride": self.stride, "each": self.each, "black_to": self.black_to}
+            | ({"black": self.black} if self.black != "cut" else {})
+        )
 
     def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
         from melqcd.synchformer import load_synchformer
         from melqcd.visual import motion_features
 
         net = load_synchformer(self.folder(), allow_pickle=self.allow_pickle).to(device)
-        how: dict = {"stride": self.stride, "each": self.each, "padded_to": self.black_to}
+        how: dict = {"stride": self.stride, "each": self.each, "padded_to": self.black_to, "whole": self.black == "kept"}
         return lambda frames: motion_features(net, frames, **how).numpy()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +27,14 @@ def inverted(how: Adapter | None, net: Path | None, looks: Path | None, model: B
     """What makes the words of clips where there is an inversion: the adapter that its training left at `net`, the clips' looks."""
     if how is None or net is None or looks is None:
         return None
-    return Inverted(how.load(net, model), looks, model)
+    return Inverted(how, how.load(net, model), looks, model)
 
 
 class Inverted:
-    """`Inverted(adapter, looks, backbone)(prompts, ids)`: [B, 77, d]. Knows the clips that have a picture."""
+    """`Inverted(how, adapter, looks, backbone)(prompts, ids, firsts, seed)`: [B, 77, d]. Knows the clips that have a picture."""
 
-    def __init__(self, net: InversionAdapter, looks: Path, model: Backbone):
+    def __init__(self, how: Adapter, net: InversionAdapter, looks: Path, model: Backbone):
+        self.how = how
         self.net, self.looks, self.model = net.eval(), Ragged(looks, "looks"), model
 
     def __contains__(self, id: str) -> bool:
@@ -45,12 +46,27 @@ class Inverted:
 
         places(self.model, list(dict.fromkeys(prompts)), self.net.tokens)
 
-    def __call__(self, prompts: Sequence[str], ids: Sequence[str]) -> Tensor:
+    def __call__(
+        self, prompts: Sequence[str], ids: Sequence[str], firsts: Sequence[int], seed: int
+    ) -> Tensor | Callable[[int], Tensor]:
+        """The words of windows that begin at `firsts`; where dropout is live, what gives those of a call of the network.
+
+        What is dropped belongs to `seed`, clip, window and call, so that a clip's words do not depend on its batch.
+        """
         import torch
 
-        from melqcd.inversion import places, written
+        from melqcd.inversion import dropped, places, written
+        from melqcd.sampling import chance
 
         said, at = (found.to(self.model.device) for found in places(self.model, prompts, self.net.tokens))
-        with torch.no_grad():
-            seen = torch.from_numpy(mean_looks(self.looks, ids)).to(self.model.device, self.model.text.dtype)
-            return written(self.model.text, said, at, self.net(seen))
+        seen = torch.from_numpy(mean_looks(self.looks, ids)).to(self.model.device, self.model.text.dtype)
+
+        def spoken(kept: Sequence[Tensor] = ()) -> Tensor:
+            with torch.no_grad():
+                return written(self.model.text, said, at, self.net(seen, kept))
+
+        def live(call: int) -> Tensor:
+            drawn = [chance(seed, id, first, "dropout", call) for id, first in zip(ids, firsts, strict=True)]
+            return spoken(dropped(self.net, self.how.dropout, drawn))
+
+        return live if self.how.live else spoken()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import MISSING, fields
+from typing import get_type_hints
 
 from bench.components import Group, groups
 from bench.errors import Refused
+from bench.experiment import Experiment
+from bench.variants import Variant
 from controls import registry
 
 
@@ -39,16 +42,28 @@ def _entry(group: Group, name: str) -> list[str]:
             )
             note = f"  # {notes[f.name]}" if f.name in notes else ""
             lines.append(f"      {f.name} = {value!r}{note}" if value != "needed" else f"      {f.name}  (needed){note}")
+    return lines + (_words(cls) if issubclass(cls, Variant) else [])
+
+
+def _words(cls: type[Variant]) -> list[str]:
+    """Each word of a variant with the part that has the setting, and the comment beside the setting."""
+    known, lines = groups(), []
+    for part, choice, words in cls.parts:
+        owner = known[part].find(choice) if part in known else get_type_hints(Experiment)[part]
+        notes, where = _comments(owner), f" where {part}={choice}" if choice else ""
+        lines += [f"      {part}.{word}{where}  # {notes[word.partition('=')[0]]}" for word in words]
     return lines
 
 
 def _comments(cls: type) -> dict[str, str]:
-    """{field: the comment on its line}, of the class and its parents."""
+    """{field: the comment on its line, or above it}, of the class and its parents."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         try:
             source = inspect.getsource(base)
         except (OSError, TypeError):  # built in, or made without a file
             continue
-        found |= {m[1]: m[2] for m in re.finditer(r"^ +(\w+): [^#\n]+#\s*(.+)$", source, re.M)}
+        for above, name, beside in re.findall(r"^((?: +#.*\n)*) +(\w+): [^#\n]+(?:#\s*(.+))?$", source, re.M):
+            if note := beside or " ".join(re.findall(r"^ *# ?(.*)$", above, re.M)):
+                found[name] = note
     return found

@@ -27,6 +27,7 @@ def compose(*words: str, site: bool = True) -> tuple[Experiment, Machine]:
     parsed = _parse([*(site_words(words) if site else ()), *words])
     known = groups()
     chosen, rest = _choices(parsed, known)
+    rest = [*_parse(known["variant"].find(chosen["variant"]).of(chosen)), *rest]  # type: ignore[attr-defined]
     tree = {name: _defaults_of(known[name], chosen[name]) for name in known}
     tree |= _tree(Experiment, skip=known)
     for word in rest:
@@ -39,6 +40,7 @@ def compose(*words: str, site: bool = True) -> tuple[Experiment, Machine]:
         else:
             made[name] = build(group.find(chosen[name]), merged[name], name)
     machine = made.pop("machine")
+    del made["variant"]  # what it stands for is in place
     return build(Experiment, {k: v for k, v in merged.items() if k not in known}, "", ready=made), machine
 
 

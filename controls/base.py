@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from torch import Tensor
 
     from melqcd.heads import Head
     from melqcd.mel import MelScale
 
     Signal = dict[str, Tensor]  # [B, n, slots] per head, n as the head says, and per name that the control carries
+
+
+Use = Literal["signal", "true", "predicted"]
+USES = ("signal", "true", "predicted")
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,20 @@ class Control(ABC):
         """The signal that the predictor's outputs {head: [B, outputs, slots]} stand for."""
         known = thresholds or {}
         return {name: head.decode(outputs[name], threshold=known.get(name, 0.5)) for name, head in self.heads().items()}
+
+    def padding(self) -> dict[str, float]:
+        """One slot of what the predictor is taught beyond a clip's end where it is taught that (predictor.padding=target), by head."""
+        return dict.fromkeys(self.heads(), 0.0)
+
+    def used(self, use: Use) -> Self:
+        """This control as far as `use` reads it; settings of later uses are at their defaults, so that what they leave alone is shared.
+
+        signal: what is extracted and predicted. true: also how hints are drawn, in training too. predicted: also how predicted hints
+        are drawn, which is all of it. A field names its first use by metadata={"use": "true"}; the others are the signal's.
+        """
+        later = USES[USES.index(use) + 1 :]
+        back = {f.name: f.default for f in fields(self) if f.metadata.get("use") in later}  # type: ignore[arg-type]
+        return replace(self, **back) if any(getattr(self, k) != v for k, v in back.items()) else self  # type: ignore[type-var]
 
     def complexity(self) -> Complexity:
         heads = self.heads().values()

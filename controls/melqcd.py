@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from controls.base import Batch, Control
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Temporal = Literal["downsample", "mean", "smooth"]
 Frequency = Literal["ds_repeat", "ds_sparse", "mel_repeat", "mel_sparse"]
 Reading = Literal["bands", "literal"]
+Composed = Literal["once", "twice"]
 CHOICES = {"temporal": get_args(Temporal), "frequency": get_args(Frequency), "reading": get_args(Reading)}
+CHOICES |= {"composed": get_args(Composed)}
 MOST_CODES = 10**6  # a classifier of more is not meant
 
 
@@ -26,9 +28,8 @@ MOST_CODES = 10**6  # a classifier of more is not meant
 class MelQCD(Control):
     """Quantised spectral shape with continuous energy and deviation (paper, section 4).
 
-    code: [B, bands // group, slots]; energy, deviation: [B, 1, slots] in image units. Composed once, every column from its own slot
-    (the release composes predictions twice and stretches energy and deviation, but not the shape, by 24 columns). Bands are
-    counted from the highest.
+    code: [B, bands // group, slots]; energy, deviation: [B, 1, slots] in image units. Composed once, every column from its own slot;
+    `composed` and `skew` draw as the released code does. Bands are counted from the highest.
     """
 
     bound: int = 1  # λ: shapes are rounded to -bound ... bound; the paper uses 1, Table 4 tries 2
@@ -41,6 +42,12 @@ class MelQCD(Control):
     frequency: Frequency = "ds_repeat"
     # bands: energy and deviation of the K bands, as released. literal: of all bins, the normalised shape downsampled (Eq. 3 to 6)
     reading: Reading = "bands"
+    # how predicted hints are composed. twice, as released: generate_code saves E + D S and prepare_control_signal takes that for S, so
+    # they are E + D (E + D S) and the ControlNet, taught on true hints, sees others (specification of checkpoints, 10)
+    composed: Composed = field(default="once", metadata={"added": "once", "use": "predicted"})
+    # frames by which energy and deviation, but not the shape, come late at the picture's end, and less before it. 24 as released, whose
+    # prepare_control_signal stretches 1000 of their columns over the picture's 1024, true or predicted (specification of checkpoints, 9)
+    skew: int = field(default=0, metadata={"added": 0, "use": "true"})
 
     def __post_init__(self):
         if min(self.bound, self.bands, self.group) < 1:
@@ -52,7 +59,9 @@ class MelQCD(Control):
             raise ValueError(
                 f"a classifier of (2 * {self.bound} + 1) ** {self.group} = {self.classes} codes is too large; try a smaller group"
             )
-        for name in ("temporal", "frequency", "reading"):
+        if self.skew < 0:
+            raise ValueError(f"skew must be 0 or more frames, got {self.skew}")
+        for name in ("temporal", "frequency", "reading", "composed"):
             check_choice(name, getattr(self, name), CHOICES[name])
         check_fit(self.window, self.order)
         if self.reading == "literal" and not self.frequency.startswith("ds"):
@@ -83,11 +92,24 @@ class MelQCD(Control):
         """Energy plus deviation times level (Eq. 8), clamped to the picture's range; bins that `sparse` leaves unlit are 0."""
         from melqcd.decompose import compose
         from melqcd.quantize import from_codes
-        from melqcd.resample import fill
+        from melqcd.resample import fill, late, to_columns
 
         levels = from_codes(signal["code"], self.bound, self.group)
-        bands = compose(levels, signal["energy"][:, 0], signal["deviation"][:, 0]).clamp(0, 1)
+        energy, deviation = signal["energy"][:, 0], signal["deviation"][:, 0]
+        if self.composed == "twice":
+            levels = compose(levels, energy, deviation)
+        if self.skew:
+            levels = to_columns(levels, scale.frames)
+            energy, deviation = (late(to_columns(v, scale.frames), self.skew) for v in (energy, deviation))
+        bands = compose(levels, energy, deviation).clamp(0, 1)
         return fill(bands, scale.bins, scale.frames, sparse=self.frequency.endswith("sparse"))
+
+    def padding(self) -> dict[str, float]:
+        """As released: a mel padded with 0, not with the floor, is 0.685 in image units; its shape is float noise, coded 0."""
+        from melqcd.mel import MelScale
+
+        scale = MelScale()
+        return {"code": 0.0, "energy": scale.log_floor / (scale.log_floor - scale.log_ceiling), "deviation": 0.0}
 
     def shapes(self, codes: Tensor) -> Tensor:
         """The levels [B, bands, slots] that `codes` [B, bands // group, slots] stand for: what Sim compares (Table 4)."""

@@ -45,11 +45,15 @@ class InversionAdapter(nn.Module):
             nn.Linear(wide, tokens * words),
         )
 
-    def forward(self, looks: Tensor) -> Tensor:
+    def forward(self, looks: Tensor, kept: Sequence[Tensor] = ()) -> Tensor:
+        """kept: [B, wide] for each dropout, what it multiplies by (`dropped`); by default as the mode says, nothing in evaluation."""
         x = looks[:, None]
         for block in self.encoder_layers:
             x = block(x)
-        return self.layers(self.post_layernorm(x)[:, 0]).unflatten(-1, (self.tokens, -1))
+        x, masks = self.post_layernorm(x)[:, 0], iter(kept)
+        for layer in self.layers:
+            x = x * next(masks) if kept and isinstance(layer, nn.Dropout) else layer(x)
+        return x.unflatten(-1, (self.tokens, -1))
 
 
 class _Block(nn.Module):
@@ -122,6 +126,14 @@ def _filled(state: dict[str, Tensor], tokens: int, words: int, source: Path | st
     net = empty(InversionAdapter, looks, words, tokens)
     load_weights(net, {k: v.float() for k, v in state.items()}, source)
     return net.requires_grad_(False).eval()
+
+
+def dropped(net: InversionAdapter, share: float, generators: Sequence[torch.Generator]) -> list[Tensor]:
+    """[B, wide] for each dropout of `net`: 0 for about `share` of the numbers, 1 / (1 - share) for the others; a generator a clip."""
+    wide = net.layers[0].out_features
+    rows = [torch.rand(2, int(wide), generator=g) >= share for g in generators]  # type: ignore[call-overload]
+    first, second = (torch.stack(rows).to(net.post_layernorm.weight) / (1 - share)).unbind(1)
+    return [first, second]
 
 
 def places(backbone: Backbone, prompts: Sequence[str], tokens: int) -> tuple[Tensor, Tensor]:

@@ -91,11 +91,12 @@ class Predictor(nn.Module):
     def loss(self, features: Tensor, signal: dict[str, Tensor], valid: Tensor) -> Tensor:
         """[B], what training minimises: averaged over dimensions, then over heads, and summed over valid slots / all slots.
 
-        So a clip weighs as much as it has valid slots, and a batch in slices sums to the same.
+        So a clip weighs as much as it has valid slots, and a batch in slices sums to the same. Where `supervised` is a share of the
+        slots, the others count as nothing and these as much as all would.
         """
         outputs = self(features, valid=valid)
         each = torch.stack([self._head_loss(name, outputs[name], signal[name]) for name in self.heads]).mean(0)
-        return torch.where(valid, each, 0.0).mean(-1)
+        return torch.where(_first(valid, self.how.supervised), each, 0.0).mean(-1) / self.how.supervised
 
     def _head_loss(self, name: str, output: Tensor, signal: Tensor) -> Tensor:
         head = self.heads[name]
@@ -198,6 +199,11 @@ def _place(heads: dict[str, Head], name: str) -> slice:
 def _stretched(valid: Tensor, length: int) -> Tensor:
     """`valid` [B, slots] on another number of positions."""
     return valid[:, torch.arange(length, device=valid.device) * valid.shape[1] // length]
+
+
+def _first(valid: Tensor, share: float) -> Tensor:
+    """The first `share` of each clip's `valid` slots [B, slots], at least one where there is one."""
+    return valid & (valid.cumsum(-1) <= (valid.sum(-1, keepdim=True) * share).round().clamp(min=1))
 
 
 def _closed(valid: Tensor, dtype: torch.dtype) -> Tensor:

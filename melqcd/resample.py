@@ -83,17 +83,37 @@ def fill(bands: Tensor, bins: int, frames: int, *, sparse: bool = False) -> Tens
     sparse: each band lights only the middle one of its bins, the others are 0. The columns a slot stands for follow from the number
     of slots, which must be ceil(frames / step) for a whole step.
     """
-    rows, slots = bands.shape[-2:]
+    rows = bands.shape[-2]
     if bins % rows:
         raise ValueError(f"{rows} bands cannot fill {bins} mel bins evenly")
-    step = -(-frames // slots) if slots else 0
-    if slots == 0 or -(-frames // step) != slots:
-        raise ValueError(f"{slots} slots do not fit {frames} frames: there must be ceil(frames / step) of them for a whole step")
     lead, high = bands.shape[:-2], bins // rows
-    columns = bands.repeat_interleave(step, -1)[..., :frames]  # while it is small: what follows copies whole rows
+    columns = to_columns(bands, frames)  # while it is small: what follows copies whole rows
     if sparse:
         picture = columns.new_zeros(*lead, rows, high, frames)
         picture[..., high // 2, :] = columns
     else:
         picture = columns[..., None, :].expand(*lead, rows, high, frames)
     return picture.reshape(*lead, bins, frames)
+
+
+def to_columns(values: Tensor, frames: int) -> Tensor:
+    """[..., frames] of [..., slots]: every slot repeated over the columns that it stands for.
+
+    Raises ValueError unless there are ceil(frames / step) slots for a whole step.
+    """
+    slots = values.shape[-1]
+    step = -(-frames // slots) if slots else 0
+    if slots == 0 or -(-frames // step) != slots:
+        raise ValueError(f"{slots} slots do not fit {frames} frames: there must be ceil(frames / step) of them for a whole step")
+    return values.repeat_interleave(step, -1)[..., :frames]
+
+
+def late(columns: Tensor, skew: int) -> Tensor:
+    """[..., frames] columns stretched until the last shows what was `skew` columns before it; the first stays in its place.
+
+    Raises ValueError where there are not as many columns.
+    """
+    last = columns.shape[-1] - 1
+    if skew > last:
+        raise ValueError(f"skew must be below the {last + 1} frames of the picture, got {skew}")
+    return columns[..., torch.arange(last + 1, device=columns.device) * (last - skew) // max(1, last)]

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from warnings import catch_warnings, filterwarnings
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from melqcd.backbone import Backbone
 
@@ -84,19 +85,21 @@ def clip_noise(ids: Sequence[str], shape: Sequence[int], *, seed: int = 0, sampl
     """[B, *shape]: unit noise of each clip, from (seed, id, sample) alone: the same for every control, batch and machine."""
     import torch
 
-    def one(id: str) -> Tensor:
-        digest = sha256(repr((seed, id, sample)).encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-        return torch.randn(*shape, generator=generator)
+    return torch.stack([torch.randn(*shape, generator=chance(seed, id, sample)) for id in ids])
 
-    return torch.stack([one(id) for id in ids])
+
+def chance(*of: int | str) -> Generator:
+    """torch's generator at the beginning of a stream that belongs to `of` alone."""
+    import torch
+
+    return torch.Generator().manual_seed(int.from_bytes(sha256(repr(of).encode()).digest()[:8], "little") >> 1)
 
 
 def generate(
     backbone: Backbone,
     sampler: Sampler,
     noise: Tensor,
-    words: Tensor,
+    words: Tensor | Callable[[int], Tensor],
     *,
     net: ControlNetModel | None = None,
     shown: Tensor | None = None,
@@ -105,6 +108,7 @@ def generate(
 ) -> Tensor:
     """Latents [B, c, h, w] that `sampler` finds for `noise`, led by `words` [B, 77, d] and, through `net`, by `shown`.
 
+    words: of all steps, or what gives those of a call of the network, counted from 0.
     shown: `ControlNet.show` of the hints, made once for all steps. empty: [1, 77, d], words of the empty prompt; encoded here where
     it is left out. Both halves of the guidance, both with the hint as in the released code, are one call of the network, of 2 B
     clips; with guidance=1 one of B. The network works in the backbone's precision, which `net` shares (`Backbone.narrow`), the
@@ -116,16 +120,20 @@ def generate(
 
     both = sampler.guidance > 1
     at, kind = backbone.device, backbone.dtype
-    words = words.to(at, kind)
     if both:
         empty = backbone.words([""]) if empty is None else empty
-        words = torch.cat([empty.to(at, kind).expand_as(words), words])
         shown = torch.cat([shown, shown]) if shown is not None else None
     shown = shown.to(at, kind) if shown is not None else None
 
+    def led(own: Tensor) -> Tensor:
+        own = own.to(at, kind)
+        return torch.cat([empty.to(at, kind).expand_as(own), own]) if both and empty is not None else own
+
+    said = (led(words(call)) for call in count()) if callable(words) else repeat(led(words))
+
     def noise_at(latents: Tensor, time: Tensor) -> Tensor:
         twice = (torch.cat([latents, latents]) if both else latents).to(kind)
-        found = predicted_noise(backbone, net, twice, time.expand(len(twice)).to(at), words, shown, sampler.control).float()
+        found = predicted_noise(backbone, net, twice, time.expand(len(twice)).to(at), next(said), shown, sampler.control).float()
         if not both:
             return found
         without, along = found.chunk(2)

@@ -82,6 +82,12 @@ class V2X:
     binary: str = "weighted"  # yes/no heads: weighted by the training split's no/yes ratio, or focal with the same gamma
     # trained weights to take instead of training, of this width, depth, ...: the released CodePredictor.ckpt. "": trained here
     path: str = field(default="", metadata={"added": ""})
+    # share of a clip's slots, from its beginning, that the loss sees. 0.25 as released, whose mask [:effect_length] counts features at
+    # 25 Hz on a sequence at 100 Hz: of 10 s only the first 2.5 are taught and scored (specification of checkpoints, 10)
+    supervised: float = field(default=1.0, metadata={"added": 1.0})
+    # what lies beyond a clip's end: ignored by attention and loss, or a target, as released, whose effect_length is always 250: the
+    # predictor sees black frames there and is taught what its control makes of padding (specification of checkpoints, 10)
+    padding: Literal["ignored", "target"] = field(default="ignored", metadata={"added": "ignored"})
     training: Training = Training(steps=600, batch=32, lr=1e-3, warmup=0.1, decay="linear")
 
     def __post_init__(self):
@@ -92,6 +98,10 @@ class V2X:
             raise ValueError(f"rate must be a multiple of 25 positions a second, got {self.rate}; 25 or 100")
         if self.binary not in ("weighted", "focal"):
             raise ValueError(f"binary is weighted or focal, got {self.binary!r}")
+        if not 0 < self.supervised <= 1 or self.padding not in ("ignored", "target"):
+            raise ValueError(
+                f"supervised is a share in (0, 1] and padding ignored or target, got {self.supervised} and {self.padding!r}"
+            )
         if not 0 <= self.dropout < 1 or self.gamma < 0:
             raise ValueError(f"dropout must lie in [0, 1) and gamma be at least 0, got {self.dropout} and {self.gamma}")
 
@@ -157,7 +167,10 @@ class Adapter(Inversion):
     """
 
     tokens: int = 32  # n: pseudo-words, 1 ... 64; Table 7 finds 32 best. All of a prompt is 77 tokens: 32 leave it 42
-    dropout: float = 0.5  # inside the adapter, in training only; the released value (the release leaves it on when it generates)
+    dropout: float = 0.5  # inside the adapter, in training, and where it is `live`; the released value
+    # dropout stays on when it generates, so that every step of the sampler reads pseudo-words of its own. true as released, where
+    # model.eval() is commented out (specification of checkpoints, 2); ours are drawn of sampling.seed, clip and step
+    live: bool = field(default=False, metadata={"added": False})
     training: Training = Training(steps=900, batch=16, lr=1e-3)  # the lab's, as its ControlNets; the paper names none
 
     def __post_init__(self):

@@ -30,6 +30,7 @@ def motion_features(
     each: Literal["window", "step"] = "window",
     stride: int = 1,
     padded_to: int = 0,
+    whole: bool = False,
     batch: int = 16,
 ) -> Tensor:
     """[T, width] of `frames`: feature t is about frame t.
@@ -38,7 +39,8 @@ def motion_features(
         stride-th, the others interpolated.
     each="step": windows half overlap and each gives the features of its middle steps, one for two frames, interpolated: a fraction
         2 / window of the work.
-    Beyond its ends the first and the last frame stand still. padded_to: black frames appended up to that number, as released (256).
+    Beyond its ends the first and the last frame stand still. padded_to: black frames appended up to that number, as released (256);
+        `whole` gives their features too.
     batch: windows at once.
     """
     size, device = net.size, next(net.parameters()).device
@@ -48,6 +50,7 @@ def motion_features(
     pixels = square(frames, size.image).to(device).float().div_(127.5).sub_(1)  # [T, 3, image, image] in [-1, 1]
     if padded_to > count:
         pixels = torch.cat([pixels, torch.full_like(pixels[:1], -1).expand(padded_to - count, -1, -1, -1)])
+    count = len(pixels) if whole else count
     if each == "step":
         starts = torch.arange(-(size.window // 4), len(pixels) - size.window // 4, size.window // 2)
     else:

@@ -72,7 +72,7 @@ def trained(*sweeps: str) -> dict[str, int]:
     ("sweep", "runs", "nets", "predictors", "adapters"),
     [
         ("table1", 7, 3, 3, 3), ("table3", 12, 3, 3, 3), ("table4", 12, 12, 12, 0), ("table5", 12, 12, 0, 0),
-        ("table6", 12, 12, 0, 0), ("table7", 15, 0, 0, 15), ("lambda_k", 18, 9, 9, 0),
+        ("table6", 12, 12, 0, 0), ("table7", 15, 0, 0, 15), ("lambda_k", 18, 9, 9, 0), ("released_vs_clean", 15, 2, 4, 1),
     ],
 )  # fmt: skip
 def test_a_sweep_trains_what_its_header_says(sweep, runs, nets, predictors, adapters):

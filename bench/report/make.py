@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import Failed, Refused
+from bench.report.against import differences
 from bench.report.every import EVERY, every, together
 from bench.report.html.blind import Tally
 from bench.report.marks import p_of
@@ -88,7 +89,7 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
         raise Refused(
             f"none of {len(records)} records in {looked} suits the report {spec.name}: `bench sweep {spec.name}` makes some"
         )
-    made = [(group, tables(spec, group)) for group in found]
+    made = [(group, [*(own := tables(spec, group)), *differences(spec, group, own[0].above)]) for group in found]
     about = [r for r in records if r.told.get("kind") not in NO_CHECKS]
     return Report(spec, made, [published(spec)] if spec.published else [], left, about)
 

@@ -15,7 +15,16 @@ from bench.report.spec import OWN, RowSpec, Spec, Where
 SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "experiment.controlnet.training.seed")
 PROMPT = "experiment.prompt"
 WORDS_SEED = "experiment.inversion.training.seed"  # that of the pseudo-words, where there are any
-BEFORE = {"experiment.inversion.is": "NoInversion"}  # what records that are older than a setting were made with
+# {a path that says a record has the part: settings that came later, with what older records were made with}
+BEFORE = {
+    "experiment.control.is": {"experiment.inversion.is": "NoInversion"},
+    "experiment.control.reading": {"experiment.control.composed": "once", "experiment.control.skew": 0},
+    "experiment.inversion.tokens": {"experiment.inversion.live": False},
+    "experiment.predictor.width": {"experiment.predictor.supervised": 1.0, "experiment.predictor.padding": "ignored"},
+    "experiment.motion.black_to": {"experiment.motion.black": "cut"},
+}
+# other values than these are departures of the published code: a report takes such records where it names the setting
+CLEAN = {k: v for later in BEFORE.values() for k, v in later.items() if not k.endswith(".is")}
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,8 @@ def kept(folders: Sequence[Path]) -> list[Kept]:
     for folder in folders:
         for told in read(folder):
             found_in = flat(told)
-            one = Kept(told, folder, {**(BEFORE if "experiment.control.is" in found_in else {}), **found_in})
+            older = {k: v for path, later in BEFORE.items() if path in found_in for k, v in later.items()}
+            one = Kept(told, folder, {**older, **found_in})
             if one.id not in found or (one.done and not found[one.id].done):
                 found[one.id] = one
     return list(found.values())
@@ -111,6 +121,8 @@ def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Grou
     """
     suiting = [r for r in records if r.outside or r.suits({**spec.where, **where})]
     suiting = [r for r in suiting if any(of_row(r, row) for row in spec.rows)]
+    unnamed = {k: v for k, v in CLEAN.items() if k not in {*spec.free, *spec.where, *where}}
+    suiting = [r for r in suiting if all(r.flat.get(k, v) == v for k, v in unnamed.items())]
     free = _free(spec)
     by_settings: dict[str, list[Kept]] = {}
     outside = [r for r in suiting if r.outside]

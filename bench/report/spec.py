@@ -26,6 +26,7 @@ class RowSpec:
     merged: bool = False
     only: tuple[str, ...] = ()  # forms that this row can have; (): all
     ranked: bool = True
+    against: str = ""  # label of the row beside which this one is shown in a table of differences, paired by clip
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def _check(spec: Spec, path: Path) -> None:
         raise Refused(f"{path}: rows, forms and metrics must not be empty")
     mentioned = [("form", name, forms) for name in [*(spec.gap or ()), *(n for r in spec.rows for n in r.only)]]
     mentioned += [("row", name, labels) for pair in spec.gaps for name in pair]
+    mentioned += [("row", r.against, labels) for r in spec.rows if r.against]
     if spec.published:
         mentioned += [("row", name, labels) for name in spec.published.rows]
         mentioned += [("form", name, forms) for of in spec.published.rows.values() for name in of]

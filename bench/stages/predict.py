@@ -30,9 +30,11 @@ class Pairs:
     """Motion features and true signals of clips, cut to windows of one length and padded to it.
 
     positions: features of a window, at 25 a second; a signal has `per` slots for each of them (1, or 4 at the original slots).
+    padded: what lies beyond a clip's end is as valid as the clip, and the signal there is the control's padding.
     """
 
-    def __init__(self, control: Control, truth: Path, motion: Path, positions: int):
+    def __init__(self, control: Control, truth: Path, motion: Path, positions: int, *, padded: bool = False):
+        self.padding = control.padding() if padded else None
         self.heads = control.heads()
         self.signals = {name: Ragged(truth, name) for name in self.heads}
         self.features = Ragged(motion, "motion")
@@ -54,14 +56,15 @@ class Pairs:
         }
         for name, head in self.heads.items():
             kind = torch.long if head.kind == "class" else torch.float32
-            found[name] = torch.zeros(len(ids), head.n, slots, dtype=kind)
+            beyond = 0.0 if self.padding is None else self.padding[name]
+            found[name] = torch.full((len(ids), head.n, slots), beyond, dtype=kind)
         for row, (id, first) in enumerate(zip(ids, firsts, strict=True)):
             seen = np.array(self.features[id][first : first + self.positions], np.float32)
             found["features"][row, : len(seen)] = torch.from_numpy(seen)
             for name in self.heads:
                 part = np.array(self.signals[name][id][first * self.per : first * self.per + slots])
                 found[name][row, :, : len(part)] = torch.from_numpy(part).T
-                found["valid"][row, : len(part)] = True
+                found["valid"][row, : len(part) if self.padding is None else slots] = True
         return found
 
     def length(self, id: str) -> int:
@@ -76,7 +79,7 @@ def train_predictor(
     from melqcd.predictor import Predictor
     from melqcd.training import train
 
-    known, pairs = Clips(clips), Pairs(control, truth, motion, positions)
+    known, pairs = Clips(clips), Pairs(control, truth, motion, positions, padded=how.padding == "target")
     ids, held = pairs.usable(known.ids("train")), pairs.usable(known.ids("val"))
     if not ids:
         raise Failed("no clip of the train split has a picture to predict from: data needs videos in split train")
@@ -106,13 +109,8 @@ def train_predictor(
 
     save_file(net.state_dict(), out / "predictor.safetensors")
     facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": thresholds}
-    facts |= {
-        "steps": trained.step,
-        "kept": trained.best,
-        "loss": trained.history,
-        "validation": trained.validated,
-        "clips": len(ids),
-    }
+    facts |= {"steps": trained.step, "kept": trained.best, "loss": trained.history}
+    facts |= {"validation": trained.validated, "clips": len(ids)}
     write_json(out / "predictor.json", facts)
 
 
@@ -129,7 +127,7 @@ def hints(
     from melqcd.predictor import Predictor
 
     facts = json.loads((predictor / "predictor.json").read_text())
-    known, pairs = Clips(clips), Pairs(control, truth, motion, facts["positions"])
+    known, pairs = Clips(clips), Pairs(control, truth, motion, facts["positions"], padded=how.padding == "target")
     net = Predictor(how, facts["features"], control.heads())
     load_weights(net, read_weights(predictor / "predictor.safetensors"), predictor / "predictor.safetensors")
     net.to(ctx.device).eval()

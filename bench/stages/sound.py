@@ -55,7 +55,7 @@ def sample(
     ctx.compiled(model.unet, loaded)
 
     def pictures(ids: Sequence[str], labels: Sequence[str], firsts: Sequence[int]) -> Tensor:
-        words = model.words(labels) if wordy is None else wordy(labels, ids)
+        words = model.words(labels) if wordy is None else wordy(labels, ids, firsts, sampler.seed)
         # the noise of a clip's window: by clip and place, so that it is the same under every control
         noise = torch.cat(
             [clip_noise([i], model.latent_shape, seed=sampler.seed, sample=f) for i, f in zip(ids, firsts, strict=True)]
