@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,37 +28,53 @@ def measured(*roots: Path) -> dict[str, list[Cost]]:
     return found
 
 
-def plan(asked: Iterable[Asked], cache: Path, lacking: Container[str] | None = None) -> list[str]:
-    """A line for each different artefact in the order of making, then the sums; a stage that was never measured has no time.
+def plan(asked: Iterable[Asked], cache: Path, lacking: Container[str] | None = None, *, each: bool = False) -> list[str]:
+    """A line for each stage in the order of making, then the sums; a stage that was never measured has no time.
 
     lacking: names of what has to be made (`Store.lacking`); others that do not exist are not needed, for what they would make exists.
+    each: a line for each different artefact before those.
     """
-    before, lines = measured(cache), []
-    to_make: dict[str, Asked] = {}
-    for one in {a.key: a for a in asked}.values():
-        if one.exists:
-            lines.append(f"there    {one.key}")
-            continue
-        if lacking is not None and one.key not in lacking:
-            continue
-        to_make[one.key] = one
-        times = [cost.seconds for cost in before.get(one.stage, ())]
-        about = f"  about {spoken(sum(times) / len(times))} (mean of {len(times)} before)" if times else ""
-        lines.append(f"to make  {one.key}{about}")
-    there = len(lines) - len(to_make)  # lines are those that exist and those to be made
+    before = measured(cache)
+    used = [a for a in {a.key: a for a in asked}.values() if a.exists or lacking is None or a.key in lacking]
+    to_make = {a.key: a for a in used if not a.exists}
     typical = {
         stage: Cost(sum(c.seconds for c in costs) / len(costs), round(sum(c.size for c in costs) / len(costs)))
         for stage, costs in before.items()
     }
+    lines = []
+    for one in used if each else ():
+        about = f"  about {spoken(typical[one.stage].seconds)}" if one.key in to_make and one.stage in typical else ""
+        lines.append(f"{'to make' if one.key in to_make else 'there  '}  {one.key}{about}")
+    lines += [*([""] if lines else []), *_by_stage(used, before)]
     sums = _sums(to_make, typical)
-    lines.append(f"{there} there, {len(to_make)} to make" + (f", about {sums[0]}" if sums else ""))
+    lines.append(f"{len(used) - len(to_make)} there, {len(to_make)} to make" + (f", about {sums[0]}" if sums else ""))
     lines += sums[1:]
     if unknown := sorted({a.stage for a in to_make.values()} - typical.keys()):
-        counts = Counter(a.stage for a in to_make.values())
-        lines.append(
-            f"never measured here: {', '.join(f'{stage} ({counts[stage]})' for stage in unknown)}; they have no part in the sums"
-        )
+        told = f"never measured here: {', '.join(unknown)}; they have no part in the sums"
+        lines.append(told if sums else "Nothing like it was measured here yet: counts alone.")
     return lines
+
+
+def _by_stage(used: Sequence[Asked], before: Mapping[str, Sequence[Cost]]) -> list[str]:
+    """The table: of each stage how many are there and to make, what one took so far, and what that makes of those to make."""
+    rows = [("stage", "there", "to make", "one", "together")]
+    for stage in dict.fromkeys(a.stage for a in used):
+        made, missing = (sum(a.stage == stage and a.exists is is_there for a in used) for is_there in (True, False))
+        costs = before.get(stage, ()) if missing else ()
+        mean = sum(c.seconds for c in costs) / len(costs) if costs else None
+        times = (
+            ("", "")
+            if mean is None
+            else (f"{spoken(mean) if mean >= 1 else '< 1 s'} (mean of {len(costs)})", spoken(mean * missing))
+        )
+        rows.append((stage, str(made or "-"), str(missing or "-"), *times))
+    if len(rows) == 1:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in rows
+    ]
 
 
 def _sums(to_make: Mapping[str, Asked], typical: Mapping[str, Cost]) -> list[str]:

@@ -17,6 +17,7 @@ def add(verb) -> None:
     sub.add_argument("--allow-missing", action="store_true", help="run the others where lines cannot be composed")
     sub = verb("plan", plan, "what exists and what would be made, of words or sweep files (`bench plan table2`); makes nothing")
     sub.add_argument("--allow-missing", action="store_true", help="leave out lines of a sweep that cannot be composed")
+    sub.add_argument("--all", action="store_true", help="a line for each artefact, by its key, before the table by stage")
     sub = verb("report", report, "tables and pictures from records: `bench report table2 --out reports`", words=False)
     sub.add_argument(
         "report", nargs="?", default="all", help="a path, or the name of a file in reports/; `all`: a row for every setting"
@@ -76,7 +77,8 @@ def plan(args) -> None:
             first = len(store.asked)
             wanted += products(row, store)[:2] if files else [row.scores(store)]
             used[name].append([a.key for a in store.asked[first:] if a.stage != "cost"])
-    print("\n".join([*plan(store.asked, store.root, store.lacking(*wanted)), *(shared(used) if files else [])]))
+    asked = [a for a in store.asked if a.stage != "cost"]  # measured where it can be, never made for its own sake
+    print("\n".join([*plan(asked, store.root, store.lacking(*wanted), each=args.all), *(shared(used) if files else [])]))
 
 
 def report(args) -> None:

@@ -17,15 +17,29 @@ def test_a_plan_tells_what_is_missing_and_how_long_the_like_took(tmp_path):
         Asked("sound", "sound-3", tmp_path / "sound-3", ("clips-1",), False),
         Asked("judge", "judge-1", tmp_path / "judge-1", (), False),
     ]
-    assert plan(asked, tmp_path) == [
-        "there    clips-1",
-        "to make  sound-3  about 2 min (mean of 2 before)",
-        "to make  judge-1",
+    by_stage = [
+        "stage  there  to make                one  together",
+        "clips      1        -",
+        "sound      -        1  2 min (mean of 2)     2 min",
+        "judge      -        1",
         "1 there, 2 to make, about 2 min one after the other",
         "longest chain: about 2 min however many jobs (sound)",
         "disk: about 3.0 MB",
-        "never measured here: judge (1); they have no part in the sums",
+        "never measured here: judge; they have no part in the sums",
     ]
+    assert plan(asked, tmp_path) == by_stage
+    each = ["there    clips-1", "to make  sound-3  about 2 min", "to make  judge-1", ""]
+    assert plan(asked, tmp_path, each=True) == [*each, *by_stage]
+
+
+def test_a_plan_is_as_long_as_the_chain_has_stages_however_many_runs_there_are(tmp_path):
+    asked = [
+        Asked(stage, f"{stage}-{n}", tmp_path / f"{stage}-{n}", (), n < 30) for n in range(100) for stage in ("sound", "judge")
+    ]
+    told = plan(asked, tmp_path)
+    assert (
+        told[:3] == ["stage  there  to make  one  together", "sound     30       70", "judge     30       70"] and len(told) == 5
+    )
 
 
 def test_times_are_told_as_one_says_them():

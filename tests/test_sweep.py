@@ -113,7 +113,7 @@ def test_a_plan_of_sweep_files_counts_what_they_share_once(capsys):
     text = "about: x\ncommon: data.test=2 data.train=2 judges=[sync]\nruns: ['control=onset predicted=none']"
     put(text)
     put(text.replace("onset", "energy"), "other")
-    assert status("plan", "small", "other") == 0
+    assert status("plan", "small", "other", "--all") == 0
     keys = [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("to make")]
     assert len(keys) == len(set(keys))
     stages = [key.rpartition("-")[0] for key in keys]
