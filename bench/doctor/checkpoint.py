@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from bench.doctor.line import Line
@@ -38,9 +39,19 @@ def absent(what: str, path: Path | str, choices: tuple[Known, ...]) -> Line:
     thing = f"the folder of {one.id} ({needed(one)})" if one.folder else needed(one)
     fetched = f"`bench weights fetch {one.id} --to DIR`" if one.hub else f"from {one.source}"
     others = "" if len(choices) == 1 else f"; {', '.join(k.id for k in choices[1:])} would do as well"
-    where = f"{path} is not there" if str(path) else "no path was given"
-    do = f"put {thing}, {one.mb:,} MB, there or below $BENCH_WEIGHTS, or give {what}=PATH; {fetched}{others}"
+    where = _nowhere(path) if str(path) else "no path was given"
+    do = f"put {thing}, {one.mb:,} MB, below $BENCH_WEIGHTS, or give {what}=PATH; {fetched}{others}"
     return Line(False, what, where, do)
+
+
+def _nowhere(path: Path | str) -> str:
+    """Where it was looked for."""
+    shelf = os.environ.get("BENCH_WEIGHTS")
+    if Path(path).is_absolute():
+        return f"{path} does not exist"
+    return f"{path} is neither in {Path.cwd()} nor " + (
+        f"in $BENCH_WEIGHTS, {shelf}" if shelf else "below $BENCH_WEIGHTS, which is not set"
+    )
 
 
 def needed(one: Known) -> str:
