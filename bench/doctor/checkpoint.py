@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.doctor.line import Line
@@ -19,17 +21,18 @@ def checkpoint(what: str, path: Path, known: Known, *, may: tuple[Known, ...] = 
         if not problems:
             return Line(True, what, f"{path}: {one.id}, {_size(path, one)}")
     # what is wrong is told of the one that it resembles most
-    one, problems = min(tried, key=lambda t: (not _resembles(path, t[0]), len(" ".join(t[1]))))
-    cure = f"give {what}=PATH of {one.id}: {needed(one)}"
-    return Line(False, what, f"{path}: {'; '.join(problems)}", _cure(problems, cure, one))
+    one, problems = min(tried, key=lambda t: (not _resembles(path, t[0]), len(" ".join(t[1].values()))))
+    told = [told if path.is_file() and path.name == name else f"{name} {told}" for name, told in problems.items()]
+    return Line(False, what, f"{path}: {'; '.join(told)}", _cure(what, problems, one))
 
 
-def _cure(problems: list[str], cure: str, one: Known) -> str:
-    if any("allow_pickle" in p for p in problems):
-        return "add allow_pickle=true to the component; tensors are read, nothing else in the file is run"
-    if any("cut off" in p for p in problems):
-        return f"copy the file again, from {one.source}"
-    return f"{cure}; from {one.source}"
+def _cure(what: str, problems: dict[str, str], one: Known) -> str:
+    if any("allow_pickle" in told for told in problems.values()):
+        return f"{what.removesuffix('.path')}.allow_pickle=true: tensors are read, nothing else in the file is run"
+    if any("cut off" in told for told in problems.values()):
+        return f"copy it again, from {one.source}"
+    which = f"{', '.join(problems)} of {one.id}" if one.folder else f"{needed(one)} of {one.id}"
+    return f"get {which} from {one.source}, or give another {what}=PATH"
 
 
 def absent(what: str, path: Path | str, choices: tuple[Known, ...]) -> Line:
@@ -38,9 +41,19 @@ def absent(what: str, path: Path | str, choices: tuple[Known, ...]) -> Line:
     thing = f"the folder of {one.id} ({needed(one)})" if one.folder else needed(one)
     fetched = f"`bench weights fetch {one.id} --to DIR`" if one.hub else f"from {one.source}"
     others = "" if len(choices) == 1 else f"; {', '.join(k.id for k in choices[1:])} would do as well"
-    where = f"{path} is not there" if str(path) else "no path was given"
-    do = f"put {thing}, {one.mb:,} MB, there or below $BENCH_WEIGHTS, or give {what}=PATH; {fetched}{others}"
+    where = _nowhere(path) if str(path) else "no path was given"
+    do = f"put {thing}, {one.mb:,} MB, below $BENCH_WEIGHTS, or give {what}=PATH; {fetched}{others}"
     return Line(False, what, where, do)
+
+
+def _nowhere(path: Path | str) -> str:
+    """Where it was looked for."""
+    shelf = os.environ.get("BENCH_WEIGHTS")
+    if Path(path).is_absolute():
+        return f"{path} does not exist"
+    return f"{path} is neither in {Path.cwd()} nor " + (
+        f"in $BENCH_WEIGHTS, {shelf}" if shelf else "below $BENCH_WEIGHTS, which is not set"
+    )
 
 
 def needed(one: Known) -> str:
@@ -48,16 +61,18 @@ def needed(one: Known) -> str:
     return ", ".join(f.names[0] if one.folder else " or ".join(f.names) for f in one.files if not f.optional)
 
 
-def _problems(path: Path, known: Known, allow_pickle: bool) -> list[str]:
-    found: list[str] = []
+def _problems(path: Path, known: Known, allow_pickle: bool) -> dict[str, str]:
+    """{file: what is wrong with it}, files as they stand below `path`."""
+    found: dict[str, str] = {}
     for file in known.files:
         place = _place(path, file, known)
         if place is None:
             if not file.optional:
-                found.append(f"{'|'.join(file.names[:2])} is missing")
+                found["|".join(file.names[:2])] = "is missing"
             continue
         if file.sections and not _own_size(place, file):
-            found += _file_problems(place, file, allow_pickle)
+            if told := _file_problems(place, file, allow_pickle):
+                found[str(place.relative_to(path)) if path.is_dir() else place.name] = told
     return found
 
 
@@ -86,21 +101,23 @@ def _own_size(place: Path, file: File) -> bool:
     return told.get(key, value) != value
 
 
-def _file_problems(path: Path, file: File, allow_pickle: bool) -> list[str]:
+def _file_problems(path: Path, file: File, allow_pickle: bool) -> str:
+    """What is wrong with it; "" where nothing is."""
     try:
         header = read_header(path, inside=file.inside)
     except (ValueError, OSError) as error:
-        return [f"{path.name}: {error}"]
+        return str(error).removeprefix(f"{path}: ")
     if header.cut:
-        return [f"{path.name}: {header.cut}"]
+        return str(header.cut)
     if header.foreign and not allow_pickle:
-        return [f"{path.name} holds more than tensors ({', '.join(header.foreign[:3])}): allow_pickle=true is needed"]
+        return f"holds more than tensors ({', '.join(header.foreign[:3])}): allow_pickle=true is needed"
     if not header.entries:
-        return [f"{path.name} holds no weights but {', '.join(header.holds)}"]
-    return _disagreements(path, file, header)
+        deeper = (read_header(path, inside=(name,)).entries for name in header.holds)
+        return f"holds no weights but {', '.join(header.holds)}" + _like(next((e for e in deeper if e), {}))
+    return _disagreements(file, header)
 
 
-def _disagreements(path: Path, file: File, header: Header) -> list[str]:
+def _disagreements(file: File, header: Header) -> str:
     wanted = {prefix + name: shape for section, prefix in file.sections for name, shape in table(section).items()}
     # transformers writes names with and without this prefix, and reads both
     entries = {_usual(k, wanted): v for k, v in header.entries.items()}
@@ -109,12 +126,17 @@ def _disagreements(path: Path, file: File, header: Header) -> list[str]:
     extra = [
         k for k in entries if k not in wanted and not any(e in k for e in (*file.extra, "position_ids", "patch_embed.proj."))
     ]
-    found = [f"{len(v)} {w}: {', '.join(v[:SHOWN])}{', ...' * (len(v) > SHOWN)}"
-             for w, v in (("missing", missing), ("unexpected", extra), ("of another shape", odd)) if v]  # fmt: skip
-    if not found:
-        return []
-    like = recognised(header.entries)
-    return [f"{path.name}: {'; '.join(found)}" + (f"; it looks like {like.id}" if like else "")]
+    found = [f"{w} {len(v)}: {', '.join(v[:SHOWN])}{', ...' * (len(v) > SHOWN)}"
+             for w, v in (("lacks", missing), ("should not have", extra), ("has in another shape", odd)) if v]  # fmt: skip
+    return "; ".join(found) + _like(header.entries, file) if found else ""
+
+
+def _like(names: Iterable[str], but: File | None = None) -> str:
+    """What the names are of, where that is another network than `but`."""
+    like = recognised(names)
+    if like is None or (but is not None and any(f.sections == but.sections for f in like.files)):
+        return ""
+    return f"; it looks like {like.id}"
 
 
 OLD = (("vision_model.", ""), ("text_model.", ""), (".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."),

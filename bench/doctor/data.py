@@ -24,7 +24,9 @@ def counts(data: Data) -> tuple[Line, int]:
         items = data.items()
     except (Refused, OSError) as error:
         holds = getattr(data, "holds", "the data set")
-        return Line(False, what, f"{name}: {error}", f"put {holds} there, or give data.root=DIR"), 0
+        there = os.path.exists(root)
+        told = str(error) if there else f"no {os.path.abspath(root)}"
+        return Line(False, what, f"{name}: {told}", f"put {holds} there, or give data.root=DIR"), 0
     many = Counter(i.split for i in items)
     told = ", ".join(f"{many[s]:,} {s}" for s in ("train", "val", "test") if many[s])
     every = max(1, len(items) // LOOKED_AT)

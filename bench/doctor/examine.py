@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.doctor import machine
+from bench.doctor.checkpoint import needed
 from bench.doctor.data import counts
 from bench.doctor.line import Line
 from bench.doctor.parts import ENCODEC, Part, full_size, labels, parts
 from bench.errors import Refused
 from bench.experiment import Experiment, Machine
+from melqcd.published import KNOWN
 
 __all__ = ["Line", "examine", "print_lines"]
 
@@ -102,6 +104,9 @@ def _why(error: Refused, line: list[str], where: str) -> Line:
     """A codec that is not there is found out while its settings are read: say what to put there, not what to correct."""
     if "there is no codec at" in str(error):
         return Part("control.path", str(error).rpartition("there is no codec at ")[2], ENCODEC).line()
+    if "does not describe an EnCodec model" in str(error):
+        one = KNOWN[ENCODEC[0]]
+        return Line(False, "control.path", str(error).removeprefix("control: "), f"put {needed(one)} there, from {one.source}")
     shown = " ".join(w for w in line if w.partition("=")[0] in str(error)) or " ".join(line)[:120]
     return Line(False, "settings", f"{where}: {error}", f"correct {shown}")
 
@@ -118,5 +123,6 @@ def _disk_gb(xs: Sequence[Experiment], clips: int) -> float:
     controls = len({(x.control, x.slots) for x in xs})
     clip_mb = 0.64 + 0.4 + 0.03 + 0.07 * controls
     nets_gb = (1.5 + 5.8) * len({(x.control, x.controlnet) for x in xs}) if full else 0.01 * len(xs)
+    nets_gb += 1.9 * len({x.inversion for x in xs if x.adapter}) if full else 0  # weights, gradients' moments
     tested = max((getattr(x.data, "test", 0) or 150) for x in xs)
     return 1 + clips * clip_mb / 1e3 + nets_gb + len(xs) * tested * 1.0 / 1e3

@@ -91,7 +91,10 @@ def slurm(wanted: bool) -> Line:
         return Line(not wanted, "slurm", told if wanted else f"{told}; not asked for", "begin on a login node" if wanted else "")
     told = _asked(["sinfo", "--noheader", "--format=%P %a"])
     if told is None:
-        return Line(not wanted, "slurm", "sinfo gives no answer", "ask whoever runs the cluster" if wanted else "")
+        told = "sinfo gives no answer"
+        return Line(
+            not wanted, "slurm", told if wanted else f"{told}; not asked for", "ask whoever runs the cluster" if wanted else ""
+        )
     up = [line.split()[0] for line in told.splitlines() if line.split()[1:] == ["up"]]
     return Line(bool(up) or not wanted, "slurm", f"partitions that are up: {', '.join(up) or 'none'}",
                 "" if up or not wanted else "wait, or another cluster")  # fmt: skip

@@ -99,7 +99,7 @@ def labels(x: Experiment) -> Iterator[Line]:
         try:
             names = judge.classes()
         except Refused as error:
-            yield Line(False, what, str(error), cure)
+            yield Line(False, what, str(error).removeprefix(f"{what}: "), cure)
             continue
         if names:
             yield Line(True, what, f"{path}: {len(names)} classes")

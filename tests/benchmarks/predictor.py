@@ -1,6 +1,6 @@
 """One training step of the predictor against the released CodePredictor's way, at the same clips and width. By hand:
 
-    python tests/benchmarks/predictor.py [--size lab|released] [--threads 1]
+    python tests/benchmarks/predictor.py [--size lab|released] [--threads 1] [--device cuda]
 
 The released way is written plainly below: features upsampled to 100 Hz, a mask filled in a loop over clips, softmax spelt out.
 Each variant runs in a process of its own, so that peak memory is its own.
@@ -26,7 +26,7 @@ def plain(net, features, lengths):
     clips, slots = features.shape[:2]
     x = torch.nn.functional.interpolate(features.transpose(1, 2), scale_factor=4, mode="linear").transpose(1, 2)
     length = 4 * slots
-    mask = torch.zeros(clips, length, dtype=torch.bool)
+    mask = torch.zeros(clips, length, dtype=torch.bool, device=x.device)
     for i in range(clips):
         mask[i, : 4 * int(lengths[i])] = True
     bias = net.rel_pos_bias(length, 0.25)
@@ -60,7 +60,7 @@ def plain_loss(net, outputs, signal, lengths):
     return total / len(lengths)
 
 
-def measure(way, size, threads, answer):
+def measure(way, size, threads, device, answer):
     import torch
 
     from melqcd.heads import Head
@@ -70,13 +70,16 @@ def measure(way, size, threads, answer):
     torch.manual_seed(0)
     clips, slots, width_in, width, depth, heads, bias = SIZES[size]
     how = V2X(width=width, depth=depth, heads=heads, bias=bias, rate=25 if way == "default" else 100)
-    net = Predictor(how, width_in, {"code": Head("class", 81, 2), "energy": Head("scalar"), "deviation": Head("scalar")})
+    net = Predictor(how, width_in, {"code": Head("class", 81, 2), "energy": Head("scalar"), "deviation": Head("scalar")}).to(
+        device
+    )
     optimiser = torch.optim.AdamW(net.parameters(), 1e-4, fused=way != "plain")
     features, length = torch.randn(clips, slots, width_in), slots if way == "default" else 4 * slots
     lengths = torch.full((clips,), slots)
     lengths[0] = slots // 2
     valid = torch.arange(length) < lengths[:, None] * (length // slots)
     signal = {"code": torch.randint(81, (clips, 2, length))} | {k: torch.randn(clips, 1, length) for k in ("energy", "deviation")}
+    features, valid, signal = features.to(device), valid.to(device), {k: v.to(device) for k, v in signal.items()}
     before, times = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
     for _ in range(STEPS):
         began = time.perf_counter()
@@ -87,7 +90,12 @@ def measure(way, size, threads, answer):
             net.loss(features, signal, valid).mean().backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
+        if device != "cpu":
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
+    if device != "cpu":
+        answer.put((statistics.median(times[2:]), torch.cuda.max_memory_allocated() / 1024**2))
+        return
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     answer.put((statistics.median(times[2:]), peak))
 
@@ -96,13 +104,14 @@ def main():
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--size", choices=SIZES, nargs="+", default=list(SIZES))
     words.add_argument("--threads", type=int, default=1)
+    words.add_argument("--device", default="cpu")
     asked = words.parse_args()
     context = multiprocessing.get_context("spawn")
     for size in asked.size:
         found = {}
         for way in ("plain", "default", "compatible"):
             answer = context.Queue()
-            running = context.Process(target=measure, args=(way, size, asked.threads, answer))
+            running = context.Process(target=measure, args=(way, size, asked.threads, asked.device, answer))
             running.start()
             found[way] = answer.get()
             running.join()
