@@ -36,17 +36,18 @@ def test_a_row_is_shown_beside_the_one_it_departs_from_paired_by_clip(keep, tmp_
     made(keep, tmp_path, worse=0.3, control={"composed": "twice"}.items())
     made(keep, tmp_path, predictor={"padding": "target"}.items())
     told = report(str(SPEC), [tmp_path])
-    costs = table(told, "differences")
-    lost = cell(costs, "composed twice minus clean", "predicted hints", "class_acc")
+    costs = table(told, "differences predicted hints")
+    lost = cell(costs, "composed twice", "predicted hints", "class_acc")
     assert lost.cell.value == pytest.approx(-0.15, abs=1e-3)  # 0.5 made worse by three tenths
     assert (
         lost.cell.high - lost.cell.low < 0.002
     )  # each clip loses the same: unpaired, the spread of 0.02 between clips would stand here
     assert lost.text.startswith("-15.00* [")
     assert "*" not in cell(costs, "padding as target", "predicted hints", "class_acc").text
-    assert cell(costs, "composed twice", "true hints", "class_acc").text == "–"
-    assert any("all four (true hints); all four (predicted hints)" in line and "not run" in line for line in costs.below)
-    assert "differences" in told.text("md") and "composed twice minus clean" in told.text("csv")
+    assert [t.name for t in told.groups[0][1] if t.name.startswith("diff")] == ["differences predicted hints"]
+    assert any("all four" in line and "not run" in line for line in costs.below)
+    assert "composed twice, skew of 24 frames" in costs.above[-1] and costs.above[-1].endswith("minus clean and pseudo-words.")
+    assert "differences predicted hints" in told.text("csv") and "differences, predicted hints" in told.text("md")
 
 
 def test_pseudo_words_are_compared_with_pseudo_words(keep, tmp_path):
@@ -54,7 +55,9 @@ def test_pseudo_words_are_compared_with_pseudo_words(keep, tmp_path):
     made(keep, tmp_path)
     made(keep, tmp_path, worse=0.2, inversion=words)
     made(keep, tmp_path, worse=0.3, inversion={**words, "live": True})
-    lost = cell(table(report(str(SPEC), [tmp_path]), "differences"), "live dropout", "predicted hints", "class_acc")
+    lost = cell(
+        table(report(str(SPEC), [tmp_path]), "differences predicted hints"), "live dropout", "predicted hints", "class_acc"
+    )
     assert lost.cell.value == pytest.approx(-0.05, abs=1e-3)
 
 
@@ -77,7 +80,9 @@ def test_a_record_older_than_a_setting_is_clean(keep, tmp_path):
             del told["experiment"][part][name]
     (tmp_path / f"{id}.json").write_text(json.dumps(told))
     made(keep, tmp_path, worse=0.3, control={"composed": "twice"}.items())
-    lost = cell(table(report(str(SPEC), [tmp_path]), "differences"), "composed twice", "predicted hints", "class_acc")
+    lost = cell(
+        table(report(str(SPEC), [tmp_path]), "differences predicted hints"), "composed twice", "predicted hints", "class_acc"
+    )
     assert lost.cell.value == pytest.approx(-0.15, abs=1e-3)
 
 

@@ -129,6 +129,14 @@ def test_released_padding_shows_black_after_the_end(small, frames):
     assert (padded[18:] - clean[18:]).abs().max() > 1e-3
 
 
+def test_features_of_the_black_frames_can_be_kept(small, frames):
+    cut, kept = (motion_features(small, frames, padded_to=40, whole=w) for w in (False, True))
+    assert len(cut) == 21 and len(kept) == 40
+    torch.testing.assert_close(kept[:21], cut)
+    black = motion_features(small, np.zeros_like(frames[:1]))
+    torch.testing.assert_close(kept[30:], black.expand(10, -1), rtol=1e-4, atol=1e-5)  # windows that see nothing else
+
+
 def test_a_stride_interpolates_between_windows(small, frames):
     every, some = motion_features(small, frames), motion_features(small, frames, stride=4)
     torch.testing.assert_close(some[::4], every[::4], rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The table of what a row costs beside the row that it departs from: differences paired by clip, for every form and metric."""
+"""Tables of what a row costs beside the row that it departs from: differences paired by clip, a table for each form."""
 
 from __future__ import annotations
 
@@ -16,39 +16,44 @@ if TYPE_CHECKING:
 
 
 def differences(spec: Spec, group: Group, above: Sequence[str]) -> list[Table]:
-    """One table of the rows that name another with `against`, each minus that one; none where no row does."""
+    """For each form the rows that name another with `against`, each minus that one; none where no two can be compared."""
+    rows = [r for r in spec.rows if r.against]
+    cells = Cells(group, spec)
+    made = [_table(cells, form, [r for r in rows if not r.only or form.name in r.only], above) for form in spec.forms if rows]
+    return [table for table in made if table]
+
+
+def _table(cells: Cells, form: Form, rows: list[RowSpec], above: Sequence[str]) -> Table | None:
     from bench.stats import holm
 
-    rows, named = [r for r in spec.rows if r.against], {r.label: r for r in spec.rows}
-    if not rows:
-        return []
-    cells = Cells(group, spec)
-    columns = [(form, cells.columns[m]) for form in spec.forms for m in spec.metrics]
-    places = [(row, form, column) for row in rows for form, column in columns]
-    found = [_apart(cells, row, named[row.against], form, column) for row, form, column in places]
+    spec, named = cells.spec, {r.label: r for r in cells.spec.rows}
+    columns = [cells.columns[m] for m in spec.metrics]
+    places = [(row, column) for row in rows for column in columns]
+    found = [_apart(cells, row, named[row.against], form, column) for row, column in places]
+    if not any(apart for apart, _ in found):
+        return None
     ps = holm([apart.p if apart else None for apart, _ in found])
-    shown, reasons = [], {}
-    for (row, form, column), (apart, why), p in zip(places, found, ps, strict=True):
-        shown.append(_shown(apart, why, p, form, column))
-        if why and f"{row.label} ({form.name})" not in reasons.setdefault(why, []):
-            reasons[why].append(f"{row.label} ({form.name})")
-    wide = len(columns)
-    lines = [Line(f"{r.label} minus {r.against}", r.by, shown[i * wide : (i + 1) * wide]) for i, r in enumerate(rows)]
-    below = [
-        "Columns: " + "; ".join(f"{c.metric.heading} is {c.id}, N {c.n}" for c in map(cells.columns.get, spec.metrics) if c) + "."
-    ]
+    shown = [_shown(apart, why, p, form, c) for (_, c), (apart, why), p in zip(places, found, ps, strict=True)]
+    lines = [Line(r.label, r.by, shown[i * len(columns) : (i + 1) * len(columns)]) for i, r in enumerate(rows)]
+    from_which: dict[str, list[str]] = {}
+    for row in rows:
+        from_which.setdefault(row.against, []).append(row.label)
+    minus = "; ".join(f"{', '.join(labels)} minus {other}" for other, labels in from_which.items())
+    below = ["Columns: " + "; ".join(f"{c.metric.heading} is {c.id}, N {c.n}" for c in columns) + "."]
     below.append(
         f"In brackets: 95 % interval over clips. * A test paired by clip tells both apart (p < {SURE}, Holm over this table)."
     )
-    below += [f"{DASH} {'; '.join(where)}: {why}" for why, where in reasons.items()]
-    heads = [(form.name, column.metric.heading) for form, column in columns]
-    return [Table("differences", f"{spec.title}: differences", heads, lines, list(above), below)]
+    whys = dict.fromkeys(why for _, why in found if why)
+    for why in whys:
+        without = dict.fromkeys(row.label for (row, _), (_, w) in zip(places, found, strict=True) if w == why)
+        below.append(f"{DASH} {', '.join(without)}: {why}")
+    title = f"{spec.title}: differences, {form.name}"
+    heads = [(c.metric.group, c.metric.heading) for c in columns]
+    return Table(f"differences {form.name}", title, heads, lines, [*above, f"Each row is a difference: {minus}."], below)
 
 
 def _apart(cells: Cells, row: RowSpec, other: RowSpec, form: Form, column: Column) -> tuple[Difference | None, str]:
     """(row minus other, why there is none)."""
-    if any(r.only and form.name not in r.only for r in (row, other)):
-        return None, ""
     own, beside = cells.cell(row, form, column), cells.cell(other, form, column)
     apart = difference(own, beside)
     return apart, "" if apart else own.why or beside.why or "no per-clip values"
