@@ -51,9 +51,10 @@ def folder(data, tmp_path_factory):
     """Both judges, as `judges.lab.path` takes them."""
     root = tmp_path_factory.mktemp("judges")
     small = Classifier(width=16, layers=1, heads=2, training=LITTLE)
-    towers = Pair(size=24, patch=8, width=16, blocks=1, heads=2, dims=8, views=2, training=LITTLE)
     shutil.copytree(made(classifier, root / "a", small, data), root / "weights" / "classifier")
-    shutil.copytree(made(pair, root / "b", towers, data), root / "weights" / "pair")
+    shutil.copytree(
+        made(pair, root / "b", Pair(size=24, width=16, what=8, when=4, training=LITTLE), data), root / "weights" / "pair"
+    )
     return root / "weights"
 
 
@@ -115,7 +116,7 @@ def test_the_judges_identity_is_its_weights_and_not_their_place(folder, tmp_path
     (moved / "pair" / "card.json").write_text("{}")
     assert Lab(path=str(moved)).identity() == Lab(path=str(folder)).identity()
     config = json.loads((moved / "pair" / "config.json").read_text())
-    (moved / "pair" / "config.json").write_text(json.dumps({**config, "gap": 9}))
+    (moved / "pair" / "config.json").write_text(json.dumps({**config, "share": 0.25}))
     assert Lab(path=str(moved)).identity() != Lab(path=str(folder)).identity()
 
 
@@ -149,13 +150,9 @@ def test_damaged_and_foreign_weights_are_refused_by_name(folder, tmp_path):
     (tmp_path / "w" / "pair" / "config.json").write_text(json.dumps({**told, "width": 32}))
     with pytest.raises(ValueError, match="of another shape"):
         lab_pair.load_pair(tmp_path / "w" / "pair")
-
-
-def test_the_pairs_embeddings_are_means_of_unit_vectors(folder):
-    net, size = lab_pair.load_pair(folder / "pair")
-    with torch.no_grad():
-        seen = net.look(torch.randn(3, 3, size.moments, size.size, size.size))
-    torch.testing.assert_close(seen.norm(dim=-1), torch.ones(3))
+    (tmp_path / "w" / "pair" / "config.json").write_text(json.dumps({k: v for k, v in told.items() if k != "share"}))
+    with pytest.raises(Refused, match="judges.lab.path.*lacks share"):
+        Lab(str(tmp_path / "w")).provides  # noqa: B018
 
 
 def test_the_towers_carry_imagebinds_names(shared):
@@ -273,7 +270,7 @@ def test_silence_and_a_blink_of_sound_are_legal():
     assert lab_ears.heard(np.zeros(10), 64, 256).shape == (256, 64)
 
 
-@pytest.mark.parametrize("wrong", [{"patch": 7}, {"width": 30}, {"span": 5}, {"views": 0}])
+@pytest.mark.parametrize("wrong", [{"what": 0}, {"grain": 5}, {"share": 1.5}])
 def test_a_pair_that_cannot_be_built_is_refused(wrong):
     with pytest.raises(ValueError, match="divide|at least 1"):
         replace(Pair(), **wrong).shape()

@@ -1,4 +1,4 @@
-"""The lab's judge: a small classifier (AST) and a small pair of towers (ImageBind's), trained on clips that nothing else sees."""
+"""The lab's judge: a small classifier (AST) and an audio-visual pair (ImageBind-style), trained on clips nothing else sees."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import ASTForAudioClassification
 
     from bench.context import Context
+    from bench.judges.lab_pair import PairSize
     from bench.judges.view import View
 
 RATE = 16000  # Hz
@@ -27,10 +28,11 @@ PARTS = ("classifier", "pair")
 
 @dataclass(frozen=True)
 class Lab(Judge):
-    """Every sound is scaled to one peak and heard in windows of 2.56 s, whose features, logits and embeddings are averaged.
+    """Every sound is scaled to one peak and heard in windows of 2.56 s, whose features and logits are averaged.
 
     features [1, width]: AST's pooled vector (the mean of its two special tokens after the last norm), for FID. logits [1, classes],
-    before any softmax. audio_embedding, video_embedding [1, dims]: means of unit vectors; no row where there is no picture.
+    before any softmax. audio_embedding, video_embedding [1, dims], of the whole clip: what, then when, slot by slot; no row where there is
+    no picture, and zeros for when where nothing is heard or seen to change.
     """
 
     path: str = field(default="", metadata={"key": False})  # folder with classifier/ and pair/; empty: the lab's own
@@ -61,7 +63,7 @@ class Lab(Judge):
     def provides(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         sizes = {"features": int(self._config("classifier")["hidden_size"]), "logits": len(self.classes())}
         if "pair" in self.parts:
-            sizes |= dict.fromkeys(("audio_embedding", "video_embedding"), int(self._config("pair")["dims"]))
+            sizes |= dict.fromkeys(("audio_embedding", "video_embedding"), self._pair().dims)
         return {name: ("float32", (n,)) for name, n in sizes.items()}
 
     def listen(self, ctx: Context, sounds: View, out: Path) -> None:
@@ -76,6 +78,15 @@ class Lab(Judge):
                     ctx.check()
 
         write(out, self, sounds.ids, told())
+
+    def _pair(self) -> PairSize:
+        """The pair's shape; Refused where its folder tells none."""
+        from bench.judges.lab_pair import shape_of
+
+        try:
+            return shape_of(self.folder("pair"))
+        except ValueError as error:
+            raise Refused(f"judges.lab.path: {error}") from error
 
     def _config(self, part: str) -> dict[str, Any]:
         return json.loads((self.folder(part) / "config.json").read_text())
@@ -115,18 +126,13 @@ class _Networks:
 
     def _embed(self, told: list[dict[str, Tensor]], waves: list[np.ndarray], videos: list[Path | None]) -> None:
         """Add the pair's embeddings of each clip's sound and picture."""
-        import torch
-
-        from bench.judges.lab_ears import batch
-        from bench.judges.lab_pair import watch
+        from bench.judges.lab_pair import listen, watch
 
         assert self.pair
-        towers, size = self.pair
-        parts, owners = batch(waves, size.bands, size.frames)
-        embedded = towers.listen(torch.from_numpy(parts).mT[:, None].to(self.ast.device))
-        for i, (arrays, video) in enumerate(zip(told, videos, strict=True)):
-            arrays["audio_embedding"] = embedded[owners == i].mean(0, keepdim=True)
-            arrays["video_embedding"] = embedded.new_empty(0, size.dims) if video is None else watch(towers, size, video)[None]
+        net, size = self.pair
+        for arrays, wave, video in zip(told, waves, videos, strict=True):
+            sound = arrays["audio_embedding"] = listen(net, size, wave)[None]
+            arrays["video_embedding"] = sound.new_empty(0, size.dims) if video is None else watch(net, size, video)[None]
 
 
 def load_classifier(folder: Path) -> ASTForAudioClassification:

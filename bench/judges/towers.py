@@ -67,11 +67,6 @@ class Towers(nn.Module):
         """What cosines are multiplied by in the contrastive loss."""
         return self.modality_postprocessors["audio"][1].log_logit_scale.exp()  # type: ignore[index,operator,union-attr]
 
-    def sight(self) -> tuple[nn.Conv3d, nn.Parameter]:
-        """The layer that patches of pictures go through first, and the vectors of their places."""
-        vision = self.modality_preprocessors["vision"]
-        return vision.rgbt_stem["proj"][1], vision.pos_embedding_helper.pos_embed  # type: ignore[index,union-attr,return-value]
-
     def look(self, frames: Tensor) -> Tensor:
         """frames: [B, 3, frames, size, size], normalised RGB: moments of a video, or one picture twice."""
         return self._embedded("vision", frames)

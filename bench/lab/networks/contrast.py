@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
+
+if TYPE_CHECKING:
+    from bench.judges.pair_net import Told
 
 NEAR = 1  # slots beside its own that a picture is neither drawn to nor pushed away from
 
@@ -107,3 +112,37 @@ def among_clips(seen: Tensor, heard: Tensor, sharp: Tensor) -> Tensor:
     """[B] loss: a picture must be most like its own sound, and the sound most like it. seen, heard: [B, D] unit vectors."""
     like, own = sharp * seen @ heard.T, torch.arange(len(seen))
     return (cross_entropy(like, own, reduction="none") + cross_entropy(like.T, own, reduction="none")) / 2
+
+
+class Moments(nn.Module):
+    """The lab's pair with the factors on likeness that it is taught by."""
+
+    def __init__(self, pair: nn.Module):
+        super().__init__()
+        self.pair = pair
+        begin = {"what": SHARP["what"], "when": SHARP["what"], "slot": SHARP["slot"]}
+        self.sharpness = nn.ParameterDict({name: nn.Parameter(torch.tensor(v).log()) for name, v in begin.items()})
+
+    def loss(self, seen: Told, heard: Told, most: int) -> Tensor:
+        """[B] loss: own sound among all clips', by what; unmoved among all moved by -most ... most, by when; own slot among its clip's."""
+        sharp = {name: p.exp().clamp(max=100) for name, p in self.sharpness.items()}
+        what, other_what = (normalize(x.what.mean(1), dim=-1) for x in (seen, heard))
+        when, other_when = (changing(x.when.float()) for x in (seen, heard))
+        slots = torch.arange(when.shape[1]).expand(when.shape[:2])
+        apart = among_slots(sharp["slot"] * when @ other_when.mT, slots)
+        one, other = (normalize(x.flatten(1), dim=-1).view_as(x) for x in (when, other_when))
+        return apart + among_clips(what, other_what, sharp["what"]) + among_moments(one, other, sharp["when"], most)
+
+
+def among_moments(seen: Tensor, heard: Tensor, sharp: Tensor, most: int) -> Tensor:
+    """[B] loss: a clip's picture must be most like its own sound unmoved, among all sounds moved by -most ... most slots; and so the sound.
+
+    seen, heard: [B, T, D], of unit length over both T and D. A move by up to NEAR of its own sound is neither drawn to nor pushed away.
+    """
+    count, place = len(seen), torch.arange(len(seen))
+    moved = nn.functional.pad(heard, (0, 0, most, most)).unfold(1, seen.shape[1], 1)  # [B, moves, D, T]
+    like = sharp * torch.einsum("itd,jkdt->ijk", seen, moved)
+    near = (torch.arange(-most, most + 1).abs() <= NEAR) & (torch.arange(-most, most + 1) != 0)
+    like = like.masked_fill(torch.eye(count, dtype=torch.bool)[:, :, None] & near, float("-inf"))
+    own = place * (2 * most + 1) + most
+    return sum(cross_entropy(x.flatten(1), own, reduction="none") for x in (like, like.transpose(0, 1))) / 2  # type: ignore[return-value]

@@ -54,8 +54,8 @@ def sounds(part: Path, ctx: Context, data: Pool, rows: np.ndarray, *, bands: int
     return np.concatenate(found).astype(np.float32)
 
 
-def varied(found: Tensor, generator: torch.Generator) -> Tensor:
-    """[B, frames, bands] louder or softer, shifted by up to half a second, smeared, over noise, a stretch of time and of bands left out."""
+def varied(found: Tensor, generator: torch.Generator, shift: int = 50) -> Tensor:
+    """[B, frames, bands] louder or softer, smeared, over noise, a stretch of time and of bands left out, moved by up to `shift` frames."""
     import torch
 
     n, frames, bands = found.shape
@@ -67,7 +67,7 @@ def varied(found: Tensor, generator: torch.Generator) -> Tensor:
         return torch.rand(n, 1, 1, generator=generator)
 
     time, band = torch.arange(frames), torch.arange(bands)
-    moved = found.gather(1, ((time + pick(-50, 51)) % frames)[..., None].expand(-1, -1, bands))
+    moved = found.gather(1, ((time + pick(-shift, shift + 1)) % frames)[..., None].expand(-1, -1, bands))
     smeared = torch.nn.functional.avg_pool2d(moved, 3, 1, 1, count_include_pad=False)
     moved = torch.lerp(moved, smeared, (1.5 * chance() - 0.5).clamp_min(0))
     floor = moved.amax((1, 2), keepdim=True) - (FLOOR[0] + (FLOOR[1] - FLOOR[0]) * chance()) * UNIT
