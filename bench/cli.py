@@ -5,17 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Container
 from pathlib import Path
 
-from bench.errors import Failed, Refused, Stopped
+from bench.errors import Failed, Refused, Stopped, near
 
 WORDS = "settings as NAME=VALUE, for example control=melqcd control.bound=2 (see `bench list`)"
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = _parser()
-    args = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    parser, verbs = _parser()
     try:
+        if not given:
+            parser.print_help(sys.stderr)
+            sys.exit(2)
+        if not given[0].startswith("-") and given[0] not in verbs:
+            raise Refused(f"{given[0]}: no such verb.{near(given[0], verbs)}")
+        args = parser.parse_args(given)
         args.do(args)
     except Refused as error:
         _end(str(error), 2)
@@ -37,7 +44,8 @@ def _end(message: str, status: int) -> None:
     sys.exit(status)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Container[str]]:
+    """What reads a command line, and the verbs it knows."""
     parser = argparse.ArgumentParser("bench", description="Compare control signals for video-to-audio generation.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -91,7 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(do=_new_control)
     sub.add_argument("name", help="the word after control=")
     sub.add_argument("--to", type=Path, help="folder to write to; default: melqcd-bench-NAME")
-    verb("list", _list, "every component that a word can choose", words=False)
+    sub = verb("list", _list, "every component and setting that words can choose, or those of some groups", words=False)
+    sub.add_argument("groups", nargs="*", help="control, data, sampling, ...; settings: the experiment's own; default: all")
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
     from bench import doubt, verbs_weights
@@ -100,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for each in (many, jobs, doubt, verbs_weights):
         each.add(verb)
-    return parser
+    return parser, verbs.choices
 
 
 def _compose(words: list[str]):
@@ -130,9 +139,13 @@ def _degrade(args) -> None:
 
 
 def _run(args) -> None:
+    from bench import shelf
     from bench.run import rows_of, run
     from bench.settings import compose, expand, site_words
 
+    for word in args.words:
+        if word in shelf.names("sweeps"):
+            raise Refused(f"{word} is a sweep: `bench sweep {word}` makes its runs, `bench plan {word}` says what that takes")
     lines = expand([*site_words(args.words), *args.words])
     composed = [compose(*line, site=False) for line in lines]
     machine = composed[0][1]
@@ -244,6 +257,8 @@ def _check(args) -> None:
 
     if "metrics" in args.words:
         sys.exit(not metrics([w for w in args.words if w != "metrics"]))
+    if odd := [w for w in args.words if "=" not in w]:
+        raise Refused(f"{odd[0]}: write NAME=VALUE, for example control=onset, or `bench check metrics`")
     if not check_all(args.words, contract=args.contract):
         sys.exit(1)
 
@@ -256,10 +271,10 @@ def _new_control(args) -> None:
     print(f"Next: pip install --editable {written[0].parent}, then `bench check control={args.name}`.")
 
 
-def _list(_args) -> None:
+def _list(args) -> None:
     from bench.listing import listing
 
-    print(listing())
+    print(listing(args.groups))
 
 
 def _completion(args) -> None:

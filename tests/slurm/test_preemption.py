@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def lab(cluster, tmp_path):
-    return put(tmp_path, {"mini": "runs: ['control=onset predicted=none controlnet.training.steps=1500']"})
+    return put(tmp_path, {"mini": "runs: ['control=onset predicted=none controlnet.training.steps=400']"})
 
 
 def of(id: str) -> dict[str, str]:
