@@ -43,9 +43,8 @@ def _holds(control) -> bool:
     from controls.contract import check
 
     found = check(control)
-    width = max(len(name) for name, _, _ in found)
     for name, ok, detail in found:
-        print(f"{'ok  ' if ok else 'FAIL'}  {name:{width}}  {detail}".rstrip(), flush=True)
+        print(f"{'ok  ' if ok else 'FAIL'}  {name}{': ' if detail else ''}{detail}", flush=True)
     return all(ok for _, ok, _ in found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,16 +16,16 @@ WITHIN, BETWEEN = 1, 3  # spaces between columns of one group, and between group
 
 @dataclass
 class Grid:
-    """columns: (group, heading) of each, a heading of two words on two lines. names: the longest a row's name may be."""
+    """columns: (group, heading) of each, a heading of two words on two lines. names: width at which a row's name goes on below."""
 
     columns: Sequence[tuple[str, str]]
     names: int = 20
     rows: list[tuple[str, list[str], str]] = field(default_factory=list)
 
     def add(self, name: str, cells: Sequence[str], style: str = "") -> None:
-        """One line; `style` is rich's (bold, dim)."""
-        name = name if len(name) <= self.names else name[: self.names - 1] + "…"
-        self.rows.append((name, list(cells), style))
+        """One line, with the rest of a long name below it; `style` is rich's (bold, dim)."""
+        first, *rest = [name] if len(name) <= self.names else wrap(name, self.names, subsequent_indent="  ")
+        self.rows += [(first, list(cells), style), *((more, [""] * len(cells), style) for more in rest)]
 
     def text(self) -> Text:
         """The head, a line, the rows."""

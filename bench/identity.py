@@ -7,6 +7,7 @@ import enum
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -82,3 +83,14 @@ def plain(value) -> Any:
     if isinstance(value, enum.Enum):
         return value.name
     return str(value) if isinstance(value, Path) else value
+
+
+def folders(part) -> Iterator[Path]:
+    """The folders that one part of an artefact names, itself or within a tuple."""
+    if isinstance(part, Path):
+        yield part
+    elif getattr(part, "rendered", False):  # a world is rendered to where its data have their root
+        yield from [Path(part.root)] if part.root else []
+    elif isinstance(part, (tuple, list)):
+        for p in part:
+            yield from folders(p)

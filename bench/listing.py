@@ -1,28 +1,46 @@
-"""`bench list`: every component with its settings, read from the classes' own fields and the comments beside them."""
+"""`bench list`: every component and setting, read from the classes' own fields and the comments beside them."""
 
 from __future__ import annotations
 
+import ast
 import inspect
-import re
-from dataclasses import MISSING, fields
-from typing import get_type_hints
+import textwrap
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.components import Group, groups
-from bench.errors import Refused
+from bench.errors import Refused, near
 from bench.experiment import Experiment
 from bench.variants import Variant
 from controls import registry
 
+OWN = "settings"  # those of the experiment itself
 
-def listing() -> str:
-    """One block per group: names, first sentence of the docstring, settings with their defaults."""
-    blocks = []
-    for group in groups().values():
-        lines = [f"{group.name}="]
-        for name in group.names():
-            lines += _entry(group, name)
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
+
+def listing(names: Sequence[str] = ()) -> str:
+    """One block per group, and one of the experiment's own settings: names, first sentence of the docstring, settings with defaults.
+
+    names: the blocks to show, all without; Refused with the nearest for one that is none.
+    """
+    known = groups()
+    for name in names:
+        if name not in (*known, OWN):
+            raise Refused(f"{name}: nothing to list.{near(name, [*known, OWN])}")
+    blocks = {name: _group(group, known) for name, group in known.items() if not names or name in names}
+    if not names or OWN in names:
+        blocks[OWN] = "\n".join(["settings of the experiment itself", *_settings(Experiment, "  ", skip=known)])
+    return "\n\n".join(blocks.values())
+
+
+def _group(group: Group, known: dict[str, Group]) -> str:
+    lines, told = [f"{group.name}="], set(known["data"].names()) if group.name == "learn" else set()
+    for name in group.names():
+        lines += [] if name in told else _entry(group, name)
+    return "\n".join(
+        [*lines, *([f"  {', '.join(sorted(told))}: as data=, with their settings as learn.root=..."] if told else [])]
+    )
 
 
 def _entry(group: Group, name: str) -> list[str]:
@@ -33,19 +51,31 @@ def _entry(group: Group, name: str) -> list[str]:
         return [f"  {name}{origin}: {' '.join(str(error).split())}"]
     default = group.default if isinstance(group.default, tuple) else (group.default,)
     about = (inspect.getdoc(cls) or "").partition("\n")[0]
-    lines = [f"  {name}{' (default)' if name in default else ''}: {about}{origin}"]
-    notes = _comments(cls)
+    lines = [f"  {name}{' (default)' if name in default else ''}: {about}{origin}", *_settings(cls, "      ")]
+    return lines + (_words_of(cls) if issubclass(cls, Variant) else [])
+
+
+def _settings(cls: type, indent: str, at: str = "", skip: Collection[str] = (), made: object = None) -> Iterator[str]:
+    """A line for each setting: its default, what else it can be where that is a list of words, and its comment; nested ones by path.
+
+    made: an instance whose values are the defaults, where these are not the class's own.
+    """
+    notes, types = _comments(cls), get_type_hints(cls)
     for f in fields(cls):
-        if f.init:
-            value = (
-                f.default if f.default is not MISSING else f.default_factory() if f.default_factory is not MISSING else "needed"
-            )
-            note = f"  # {notes[f.name]}" if f.name in notes else ""
-            lines.append(f"      {f.name} = {value!r}{note}" if value != "needed" else f"      {f.name}  (needed){note}")
-    return lines + (_words(cls) if issubclass(cls, Variant) else [])
+        if not f.init or f.name in skip:
+            continue
+        value = f.default if f.default is not MISSING else f.default_factory() if f.default_factory is not MISSING else MISSING
+        value = value if made is None else getattr(made, f.name)
+        if is_dataclass(value):
+            yield from _settings(type(value), indent, f"{at}{f.name}.", made=value)
+            continue
+        others = [w for w in _words(types[f.name]) if w != value]
+        told = "; ".join(filter(None, [f"or {', '.join(map(str, others))}" if others else "", notes.get(f.name, "")]))
+        shown = "  (needed)" if value is MISSING else f" = {value!r}"
+        yield f"{indent}{at}{f.name}{shown}{f'  # {told}' if told else ''}"
 
 
-def _words(cls: type[Variant]) -> list[str]:
+def _words_of(cls: type[Variant]) -> list[str]:
     """Each word of a variant with the part that has the setting, and the comment beside the setting."""
     known, lines = groups(), []
     for part, choice, words in cls.parts:
@@ -55,15 +85,42 @@ def _words(cls: type[Variant]) -> list[str]:
     return lines
 
 
+def _words(type: Any) -> list[Any]:
+    """What a setting of this type can be, if it is one of a few words."""
+    if get_origin(type) is Literal:
+        return list(get_args(type))
+    return [word for one in get_args(type) for word in _words(one)] if get_origin(type) not in (tuple, list, dict) else []
+
+
+@cache
 def _comments(cls: type) -> dict[str, str]:
-    """{field: the comment on its line, or above it}, of the class and its parents."""
+    """{field: the comment on its lines, else the one right above}, of the class and its parents."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         try:
-            source = inspect.getsource(base)
+            lines = textwrap.dedent(inspect.getsource(base)).splitlines()
         except (OSError, TypeError):  # built in, or made without a file
             continue
-        for above, name, beside in re.findall(r"^((?: +#.*\n)*) +(\w+): [^#\n]+(?:#\s*(.+))?$", source, re.M):
-            if note := beside or " ".join(re.findall(r"^ *# ?(.*)$", above, re.M)):
-                found[name] = note
+        (tree,) = ast.parse("\n".join(lines)).body
+        for node in tree.body if isinstance(tree, ast.ClassDef) else ():
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                beside = [_comment(line) for line in lines[node.lineno - 1 : node.end_lineno]]
+                above = node.lineno - 1
+                while lines[above - 1].lstrip().startswith("#"):
+                    above -= 1
+                note = " ".join(filter(None, beside)) or " ".join(_comment(line) for line in lines[above : node.lineno - 1])
+                found |= {node.target.id: note} if note else {}
     return found
+
+
+def _comment(line: str) -> str:
+    """What stands behind the last # that is outside of quotes."""
+    quote = ""
+    for i, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter == "#":
+            return line[i + 1 :].strip()
+    return ""

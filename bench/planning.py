@@ -57,7 +57,7 @@ def plan(asked: Iterable[Asked], cache: Path, lacking: Container[str] | None = N
 
 def _by_stage(used: Sequence[Asked], before: Mapping[str, Sequence[Cost]]) -> list[str]:
     """The table: of each stage how many are there and to make, what one took so far, and what that makes of those to make."""
-    rows = [("stage", "there", "to make", "one", "together")]
+    rows: list[tuple[str, ...]] = [("stage", "there", "to make", "one", "together")]
     for stage in dict.fromkeys(a.stage for a in used):
         made, missing = (sum(a.stage == stage and a.exists is is_there for a in used) for is_there in (True, False))
         costs = before.get(stage, ()) if missing else ()

@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from itertools import product
 from typing import Any, get_type_hints
@@ -94,7 +95,7 @@ def _parse_one(word: str):
     if word.startswith(("+", "~")):
         raise Refused(f"{word}: every setting exists already, write {name.lstrip('+~')}=VALUE")
     if not equals:
-        raise Refused(f"{word}: write NAME=VALUE, for example {name}=...")
+        raise Refused(f"{word}: write NAME=VALUE, for example {_example(word)}")
     if "_target_" in word or name.split(".")[0] == "hydra":
         raise Refused(f"{word}: words hold settings, not code")
     # what Hydra's grammar cannot read (~, é, brackets) is taken literally: the same word, its value quoted
@@ -106,6 +107,15 @@ def _parse_one(word: str):
         except HydraException as error:
             reasons.append(error)
     raise Refused(f"{word}: {name!r} cannot be the name of a setting") from reasons[-1]
+
+
+def _example(word: str) -> str:
+    """`control=onset` for the name of a component (onset), `control=...` for that of a setting."""
+    if word.split(".")[0] in {*groups(), *(f.name for f in fields(Experiment))}:
+        return f"{word}=..."
+    owner = {name: group.name for group in reversed(groups().values()) for name in group.names()}  # control before the others
+    hit = next(iter(get_close_matches(word, owner, n=1, cutoff=0.7)), "melqcd")
+    return f"{owner[hit]}={hit}"
 
 
 def _choices(parsed: list, known: dict[str, Group]) -> tuple[dict[str, Any], list]:

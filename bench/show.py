@@ -152,6 +152,8 @@ def _files(x: Experiment, store: Store, named: str) -> tuple[Path, Path | None, 
     path = Path(named)
     if path.is_file():
         return path, None if path.suffix.lower() in AUDIO else path, path.stem
+    if path.is_dir():
+        raise Refused(f"{named} is a folder: name one file, or an id of data=...")
     if path.suffix.lower() in AUDIO | VIDEO or len(path.parts) > 1:
         raise Refused(f"{named}: no such file")
     items = {item.id: item for item in rooted(x.data, store).items()}

@@ -5,16 +5,14 @@ Right without any lock, because files are replaced whole and renames are atomic;
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
 import shutil
-import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -23,7 +21,8 @@ from typing import Any
 
 from bench.context import Context
 from bench.errors import Failed, Refused, Stopped
-from bench.identity import digest, plain
+from bench.identity import digest, folders, plain
+from bench.lock import alone
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class Store:
 
     def _inputs(self, name: str) -> list[Path]:
         """The artefacts that `name` is made from."""
-        return [p for part in self.known[name][1] for p in _folders(part)]
+        return [p for part in self.known[name][1] for p in folders(part)]
 
     def _made(self, name: str) -> Path:
         stage, parts = self.known[name]
@@ -144,7 +143,7 @@ class Store:
                 f"cannot write to {self.root}: {error.strerror}; choose another folder with machine.results=..."
             ) from error
         with lock_file:
-            if not _alone(lock_file, final, self.ctx):
+            if not alone(lock_file, final, self.ctx):
                 return final  # made while we waited
             if mark.exists():
                 raise Failed(f"{name} failed before: {json.loads(mark.read_text())['reason']} (remove {mark} to try again)")
@@ -187,33 +186,6 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
 def write_json(path: Path, value) -> None:
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     replace_file(path, lambda draft: draft.write_text(text))
-
-
-def _alone(file, final: Path, ctx: Context, poll_s: float = 0.2) -> bool:
-    """Hold `file` exclusively; False as soon as `final` is there.
-
-    lockf, not flock: the kernel drops it at kill -9 and forked workers do not inherit it.
-    """
-    waited = False
-    while True:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held = True
-        except BlockingIOError:
-            held = False
-        os.listdir(final.parent)  # NFS revalidates the folder
-        if final.exists():
-            return False
-        if held:
-            file.truncate(0)
-            file.write(f"{socket.gethostname()} pid {os.getpid()} job {os.environ.get('SLURM_JOB_ID', '-')}\n")
-            file.flush()
-            return True
-        if not waited:
-            ctx.say(f"waiting for {final.name}, which another process makes")
-            waited = True
-        ctx.check()
-        time.sleep(poll_s)
 
 
 def _failure(mark: Path, name: str, error: BaseException) -> BaseException:
@@ -261,13 +233,3 @@ def _versions() -> dict[str, str]:
 
 def packages() -> dict[str, str]:
     return dict(_versions())
-
-
-def _folders(part) -> Iterator[Path]:
-    if isinstance(part, Path):
-        yield part
-    elif getattr(part, "rendered", False):  # a world is rendered to where its data have their root
-        yield from [Path(part.root)] if part.root else []
-    elif isinstance(part, (tuple, list)):
-        for p in part:
-            yield from _folders(p)

@@ -92,10 +92,31 @@ def test_results_that_cannot_be_written_are_refused_by_name(elsewhere, capsys):
 
 
 def test_an_unknown_verb_and_an_unknown_setting_have_status_2(capsys):
-    assert told(capsys, "rnu")[0] == 2
+    status, text = told(capsys, "rnu")
+    assert status == 2 and text.startswith("bench: rnu: no such verb. Did you mean 'run'?")
     status, text = told(capsys, "plan", "control.boud=1")
     assert status == 2
     assert "Did you mean 'bound'" in text
+
+
+def test_what_is_meant_for_another_verb_is_answered_with_it(capsys, tmp_path):
+    status, text = told(capsys, "run", "table2")
+    assert status == 2 and "`bench sweep table2` makes its runs" in text
+    status, text = told(capsys, "check", "metric")
+    assert status == 2 and "`bench check metrics`" in text
+    status, text = told(capsys, "show", "control=onset", str(tmp_path))
+    assert status == 2 and "is a folder: name one file" in text
+
+
+def test_where_nothing_is_known_yet_no_empty_list_is_shown(elsewhere, capsys):
+    for words in (["pack", "x", "-o", "b"], ["status", "x"], ["tune", "lambda_k", "--show"]):
+        status, text = told(capsys, *words)
+        assert status == 2 and text.rstrip().endswith("There is none yet.")
+
+
+def test_without_words_bench_shows_its_verbs(capsys):
+    status, text = told(capsys)
+    assert status == 2 and "the main job" in text
 
 
 def test_the_contract_suite_runs_from_the_command_line(capsys):

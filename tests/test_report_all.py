@@ -33,3 +33,27 @@ def test_a_curve_goes_through_the_rows_in_the_order_of_their_setting(tmp_path, k
     (line,) = curve(cells, spec.curves[0]).axes[0].get_lines()[:1]
     assert list(line.get_xdata()) == [8, 16, 32]
     assert list(line.get_ydata()) == sorted(line.get_ydata())
+
+
+def test_without_records_a_report_says_what_makes_them_and_a_misspelt_condition_what_was_meant(results, tmp_path):
+    with pytest.raises(Refused, match="there is no record in .* yet: `bench run control=melqcd` makes some"):
+        report("all", [tmp_path / "nowhere"])
+    with pytest.raises(Refused, match="there is no record in .* yet: `bench sweep table2` makes them"):
+        report("table2", [tmp_path / "nowhere"])
+    with pytest.raises(Refused, match="no record has such a setting. Did you mean 'experiment.prompt'") as refused:
+        report("all", [results], {"experiment.promt": "label"})
+    assert "Known" not in str(refused.value)  # there are dozens
+
+
+def test_rows_are_not_told_apart_by_a_setting_that_older_records_do_not_name(tmp_path, keep):
+    keep(tmp_path, "MelQCD", change={"prompt": "label"})
+    keep(tmp_path, "MelQCD", change={"prompt": "generic", "looks": {"is": "LabLooks", "path": ""}})
+    assert [r.label for r in every(kept([tmp_path]), {}).rows] == ["MelQCD, none, prompt=generic", "MelQCD, none, prompt=label"]
+
+
+def test_a_long_name_of_a_row_goes_on_below_in_the_terminal():
+    from bench.grid import Grid
+
+    grid = Grid([("", "a")], names=12)
+    grid.add("melqcd, true hints", ["1"])
+    assert grid.text().plain.splitlines()[-2:] == ["melqcd, true   1", "  hints"]

@@ -121,3 +121,33 @@ def test_one_component_by_itself_takes_its_settings():
     assert component("judges", "sync", "delta=0.5").delta == 0.5
     with pytest.raises(Refused, match="Did you mean 'delta'"):
         component("judges", "sync", "delt=0.5")
+
+
+def test_bench_list_names_every_setting_that_a_word_can_reach_with_its_default_and_choices():
+    from bench.listing import listing
+
+    told = listing()
+    made = compose()[0].controlnet.training
+    for line in (
+        f"controlnet.training.steps = {made.steps}  # optimiser steps",  # of the experiment, not of the class
+        "prompt = 'label'  # or generic; label: the class's name",
+        "predicted = 'all'  # or none; heads taken from the video",  # a comment inside of a definition of several lines
+        "hint = 'mel'  # or embeddings; mel: what the codebooks decode to",  # one above the definition
+        "training.steps = 900  # optimiser steps",  # of the adapter
+    ):
+        assert line in told
+    assert told.count("clips = 0  # at most this many of each split, chosen by hash of the id") == 4  # data=, not again in learn=
+    assert listing(["sampling"]).startswith("sampling=\n  ddim: ") and "control=" not in listing(["sampling"])
+    with pytest.raises(Refused, match="Did you mean 'control'"):
+        listing(["contrl"])
+
+
+def test_a_word_without_a_value_is_answered_with_one_that_could_be_meant():
+    for word, meant in {
+        "melqdc": "control=melqcd",
+        "avsync15": "data=avsync15",
+        "control": "control=...",
+        "x.y": "control=melqcd",
+    }.items():
+        with pytest.raises(Refused, match=f"{word}: write NAME=VALUE, for example {meant}"):
+            compose(word)

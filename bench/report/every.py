@@ -25,7 +25,7 @@ def every(records: Sequence[Kept], where: Where) -> Spec:
         if record.done and record.told.get("kind") in RESULTS and record.suits(where):
             found.setdefault(json.dumps(_about(record), sort_keys=True, default=str), []).append(record)
     if not found:
-        raise Refused(f"none of {len(records)} records is a finished result that suits: {spoken(where) or 'no condition'}")
+        raise Refused(f"none of {len(records)} records is a finished result{f' with {spoken(where)}' if where else ''}")
     labels = _labels([same[0] for same in found.values()])
     rows = [
         RowSpec(label, {"id": [r.id for r in same], "kind": same[0].told["kind"]}, ranked=same[0].told["kind"] != "reference")
@@ -63,7 +63,8 @@ def _labels(records: Sequence[Kept]) -> list[str]:
     for name in shared:
         same = [r for r, n in zip(records, names, strict=True) if n == name]
         paths = dict.fromkeys(p for r in same for p in r.flat if p.startswith("experiment.") and p not in SEEDS)
-        differ = [p for p in paths if len({json.dumps(r.flat.get(p), default=str) for r in same}) > 1]
+        # a setting that older records do not name is no difference as long as all that do name it agree
+        differ = [p for p in paths if len({json.dumps(r.flat[p], default=str) for r in same if p in r.flat}) > 1]
         for i, record in enumerate(records):
             if names[i] == name:
                 names[i] = f"{name}, {spoken({p: record.flat[p] for p in differ if p in record.flat})}".rstrip(", ")

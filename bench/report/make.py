@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.errors import Failed, Refused
+from bench.errors import Failed, Refused, near
 from bench.report.against import differences
 from bench.report.every import EVERY, every, together
 from bench.report.html.blind import Tally
@@ -81,11 +81,18 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
     """The report called `name` from the records in `folders`; Refused if none suits it. `all`: a row for each setting of any record."""
     from bench.report.html.checks import NO_CHECKS
 
-    records = kept([f for f in folders if f.is_dir()])
-    spec = every(records, where or {}) if name == EVERY else load(name)
+    written = None if name == EVERY else load(name)
+    records, looked = kept([f for f in folders if f.is_dir()]), ", ".join(map(str, folders))
+    if not records:
+        makes = f"`bench sweep {written.name}` makes them" if written else "`bench run control=melqcd` makes some"
+        raise Refused(f"there is no record in {looked} yet: {makes}; machine.results=DIR says where they are")
+    paths = dict.fromkeys(path for record in records for path in record.flat)
+    for path in where or {}:
+        if path not in paths:
+            raise Refused(f"--where {path}: no record has such a setting.{near(path, paths)}")
+    spec = written or every(records, where or {})
     found, left = (together(records, spec), []) if name == EVERY else groups(records, spec, where or {})
     if not found:
-        looked = ", ".join(map(str, folders))
         raise Refused(
             f"none of {len(records)} records in {looked} suits the report {spec.name}: `bench sweep {spec.name}` makes some"
         )

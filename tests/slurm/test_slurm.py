@@ -3,24 +3,18 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from slurm_shell import PATIENCE_S, bench, calmly, checkpoint, command, environment, jobs, put, queued, running, said, told, until
 
 from melqcd.settings import ControlNet
 
 pytestmark = pytest.mark.slow
 
-COMMON = """
-about: a micro lab
-common: >-
-  data.test=1 data.train=2 judges=[sync] sampling.steps=1 controlnet.widths=[4,8] controlnet.training.batch=1
-"""
 SWEEPS = {
     "mini": """
 runs:
@@ -33,62 +27,16 @@ runs:
     "gone": "runs: ['control=none predicted=none sampling.seed=3']",
     "long": "runs: ['control=onset predicted=none controlnet.training.steps=100000']",
 }
-PATIENCE_S = 900  # for one thing to happen, on a machine that is busy
 LR = ControlNet().training.lr  # of what the sweep does not say
 
 
 @pytest.fixture(scope="module")
 def lab(cluster, tmp_path_factory):
     """A folder with the sweeps, and the site's words for this cluster; its tests follow one another and share artefacts."""
-    folder = tmp_path_factory.mktemp("lab")
-    (folder / "sweeps").mkdir()
-    for name, runs in SWEEPS.items():
-        (folder / "sweeps" / f"{name}.yaml").write_text(f"{COMMON.rstrip()}\n{runs.strip()}\n")
+    folder = put(tmp_path_factory.mktemp("lab"), SWEEPS)
     (folder / "bench").mkdir()  # as in a checkout of something else: jobs must not take it for the package
     (folder / "bench" / "__init__.py").write_text("raise RuntimeError('not this one')")
     return folder
-
-
-def environment(**more) -> dict:
-    words = "machine=slurm machine.partition=micro machine.quiet=true machine.save=1"
-    return {**os.environ, "OMP_NUM_THREADS": "1", "BENCH_WORDS": words, **more}
-
-
-def command(*words: str) -> list[str]:
-    return [str(Path(sys.executable).parent / "bench"), *words]
-
-
-def bench(lab: Path, *words: str, status: int = 0) -> str:
-    done = subprocess.run(command(*words), cwd=lab, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
-
-
-def until(seen, what: str):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := seen()):
-        assert time.monotonic() < end, f"not within {PATIENCE_S} s: {what}\n{told('squeue')}"
-        time.sleep(0.5)
-    return found
-
-
-def told(*words: str) -> str:
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
-
-
-def queued() -> list[str]:
-    return told("squeue", "-h", "-r", "-o", "%i").split()
-
-
-def jobs(lab: Path, results: str = "results") -> dict[str, dict]:
-    """{key: what was submitted}."""
-    paths = (lab / results / "jobs").glob("*.json")
-    return {p.stem: json.loads(p.read_text()) for p in paths if not p.name.endswith(".state.json")}
-
-
-def said(lab: Path, key: str) -> dict:
-    path = lab / "results" / "jobs" / f"{key}.state.json"
-    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def training(lab: Path, word: str, without: str = "-") -> dict:
@@ -96,18 +44,6 @@ def training(lab: Path, word: str, without: str = "-") -> dict:
     found = [j for k, j in jobs(lab).items() if k.startswith("controlnet-") and word in j["words"] and without not in j["words"]]
     assert len(found) == 1
     return found[0]
-
-
-def checkpoint(lab: Path, key: str) -> Path:
-    return lab / "results" / "cache" / f"{key}.part" / "controlnet.pt"
-
-
-def running(lab: Path, key: str, turn: int) -> bool:
-    """Whether the job trains in its turn `turn` or a later one, and has saved in it."""
-    state, path = said(lab, key), checkpoint(lab, key)
-    assert state.get("state") != "done", "the training ended before it was disturbed: it has too few steps for this machine"
-    fresh = path.exists() and path.stat().st_mtime > state.get("when", 0)
-    return state.get("state") == "running" and state["restarts"] >= turn and fresh
 
 
 def records(lab: Path, results: str = "results") -> dict[tuple, dict]:
@@ -175,10 +111,7 @@ def test_a_sweep_that_is_stopped_killed_and_run_again_ends_like_an_undisturbed_o
     }  # fmt: skip
 
     # undisturbed, in one process, from the same clips and signals
-    (lab / "calm" / "cache").mkdir(parents=True)
-    for stage in ("world", "clips", "latents", "signals"):
-        for path in (lab / "results" / "cache").glob(f"{stage}-????????????????"):
-            shutil.copytree(path, lab / "calm" / "cache" / path.name)
+    calmly(lab)
     bench(lab, "sweep", "mini", "machine=here", "machine.results=calm", status=1)
     calm, disturbed = records(lab, "calm"), records(lab)
     assert calm.keys() == disturbed.keys()
