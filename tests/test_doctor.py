@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+import sys
 import threading
 import time
 from collections import namedtuple
@@ -191,6 +192,16 @@ def test_words_that_do_not_compose_are_a_red_line(words, told):
 
 def test_the_lab_is_green_without_anything(tmp_path):
     assert all(line.fine for line in examine(["control=melqcd", f"machine.results={tmp_path}"]))
+
+
+def test_a_compiler_is_looked_for_where_it_is_asked_for(monkeypatch, tmp_path):
+    asked = ["control=melqcd", f"machine.results={tmp_path}", "machine.compile=on"]
+    monkeypatch.setenv("CXX", "/nothing/g++")
+    (red,) = [line for line in examine(asked) if not line.fine]
+    assert red.told == "no C++ compiler /nothing/g++" and "machine.compile=off" in red.do
+    monkeypatch.setenv("CXX", sys.executable)
+    assert all(line.fine for line in examine(asked))
+    assert not any(line.what == "compile" for line in examine(asked[:2]))
 
 
 def test_slurm_is_red_only_where_it_is_asked_for(monkeypatch, tmp_path):

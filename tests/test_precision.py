@@ -1,13 +1,19 @@
 """Numbers of sixteen bits and compiled code: what is near to float32, what is equal to rounding, what keeps its name and its key."""
 
+import json
+import shutil
+
 import pytest
 import torch
 
+from bench import chain
+from bench.cli import open_store
 from bench.context import Context
 from bench.errors import Refused
 from bench.identity import digest
 from bench.lab.networks.diffusion import Diffusion
 from bench.lab.networks.vae import VAE
+from bench.media import sound as hear
 from bench.settings import compose
 from melqcd import compiling
 from melqcd.backbone import Backbone
@@ -163,3 +169,28 @@ def test_where_nothing_can_be_compiled_it_is_refused_in_one_sentence(monkeypatch
 def test_compile_is_no_part_of_an_experiment():
     (x, machine), (y, other) = compose("machine.compile=on", site=False), compose(site=False)
     assert digest(x) == digest(y) and machine.context().compile and not other.context().compile
+
+
+@looking
+@pytest.mark.slow  # a world, a training and sampling, twice
+def test_the_stages_make_the_same_sound_under_the_same_key(tmp_path, captured, monkeypatch):
+    monkeypatch.setattr("bench.stages.sound.AT_ONCE", 1)  # so that no batch is a short one, which is not compiled for
+    sound = {}
+    for way in ("off", "on"):
+        if sound:  # the world and what is made of it once
+            kept = lambda _, names: [n for n in names if n.startswith(("controlnet", "sound"))]  # noqa: E731
+            shutil.copytree(tmp_path / "off", tmp_path / "on", ignore=kept)
+        x, machine = compose(
+            "control=energy", "predicted=none", "data.test=2", "data.train=4", "controlnet.training.steps=2", "sampling.steps=2",
+            "controlnet.training.batch=4", "machine.quiet=true", "machine.workers=1", "machine.threads=1", "machine.shipped=off",
+            f"machine.compile={way}", f"machine.results={tmp_path / way}", site=False,
+        )  # fmt: skip
+        store = open_store(machine)
+        sound[way] = chain.sound(x, store)
+        assert {n.partition("-")[0] for n in store.made} >= {"controlnet", "sound"}
+    assert sound["off"].name == sound["on"].name
+    for path in sound["off"].glob("*.wav"):
+        one, other = (hear(p, 16000) for p in (path, sound["on"] / path.name))
+        assert float(abs(one - other).max()) < 1e-3
+    told = [json.loads(next((tmp_path / way / "cache").glob("controlnet-*/training.json")).read_text())["loss"] for way in sound]
+    assert told[0] == [[s, pytest.approx(loss, rel=1e-4)] for s, loss in told[1]]

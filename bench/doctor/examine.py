@@ -41,6 +41,8 @@ def examine(words: Sequence[str]) -> list[Line]:
         lines.append(Line(True, "device", f"jobs run elsewhere: ask for a GPU of {_gpu_gb(xs):.0f} GB or more"))
     else:
         lines.append(machine.device(here.device, _gpu_gb(xs), "training the ControlNet" if full else "work on the lab"))
+        if here.compile == "on":
+            lines.append(machine.compiler(bool(machine.gpus()) and here.device != "cpu"))
     lines.append(machine.memory(max([2.0, *(1.3 * k.mb / 1e3 + 2 for p in known for k in p.known[:1])]), "the largest network"))
     lines += [*weights, *dict.fromkeys(line for x in xs for line in labels(x))]
     lines += [line for line, _ in clips]

@@ -61,6 +61,20 @@ def device(chosen: str, needed_gb: float, why: str) -> Line:
     return Line(True, "device", f"CPU, {threads} threads; {why} is small enough for it")
 
 
+def compiler(gpu: bool) -> Line:
+    """What torch.compile needs, as far as one can see without trying."""
+    from importlib.util import find_spec
+
+    cxx = os.environ.get("CXX", "g++")
+    lacking = [
+        name
+        for name, there in ((f"C++ compiler {cxx}", shutil.which(cxx)), ("triton", not gpu or find_spec("triton")))
+        if not there
+    ]
+    cure = f"install {' and '.join(lacking)}, or leave machine.compile=off"
+    return Line(not lacking, "compile", f"no {', no '.join(lacking)}" if lacking else f"{cxx} is there", cure if lacking else "")
+
+
 def memory(needed_gb: float, why: str) -> Line:
     told = Path("/proc/meminfo")
     there = int(re.search(r"MemTotal:\s+(\d+)", told.read_text())[1]) / 1e6 if told.exists() else float("inf")  # type: ignore[index]
