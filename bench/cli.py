@@ -94,11 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", _list, "every component that a word can choose", words=False)
     sub = verb("completion", _completion, 'shell completion: eval "$(bench completion)"', words=False)
     sub.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    from bench import doubt, verbs_weights
+    from bench import doubt, verbs_generate, verbs_weights
     from bench import verbs as many
     from bench.jobs import verbs as jobs
 
-    for each in (many, jobs, doubt, verbs_weights):
+    for each in (many, jobs, doubt, verbs_generate, verbs_weights):
         each.add(verb)
     return parser
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.context import Context, Progress
 from bench.data.base import Data, Item
-from bench.data.decode import decode, enough
+from bench.data.decode import decode, enough, shown
 from bench.errors import Failed
 from bench.identity import digest
 from bench.media import BadMedia
@@ -35,6 +35,7 @@ class Job(NamedTuple):
     rate: int
     min_seconds: float
     path: Path
+    silent: bool = False
 
 
 def clips(out: Path, part: Path, ctx: Context, data: Data, rate: int = 16000) -> None:
@@ -48,7 +49,7 @@ def clips(out: Path, part: Path, ctx: Context, data: Data, rate: int = 16000) ->
     items = data.items()
     root = Path(getattr(data, "root", "") or os.path.commonpath([os.path.dirname(i.video or i.audio or "") for i in items]))
     root = root.expanduser()
-    shards = list(_jobs(items, part, rate, getattr(data, "min_seconds", 0.5)))
+    shards = list(_jobs(items, part, rate, getattr(data, "min_seconds", 0.5), silent=data.silent))
     _make(shards, ctx)
     counts: Counter[tuple[str, str]] = Counter()
     with ExitStack() as stack:
@@ -81,7 +82,7 @@ def make_shard(job: Job) -> None:
     waves, times, told = [], [], []
     for item in job.items:
         try:
-            media = decode(item, job.rate, min_seconds=job.min_seconds)
+            media = shown(item, job.rate) if job.silent else decode(item, job.rate, min_seconds=job.min_seconds)
         except Exception as error:  # whatever a file does to a decoder, it costs this clip alone and is named
             reason = str(error) if isinstance(error, BadMedia) else f"{item.audio or item.video}: {type(error).__name__}: {error}"
             told.append([item.id, reason, 0, 0])
@@ -106,10 +107,10 @@ def _save(path: Path, waves: list[np.ndarray], times: list[np.ndarray], told: li
     replace_file(path, write)
 
 
-def _jobs(items: list[Item], part: Path, rate: int, min_seconds: float) -> Iterator[Job]:
+def _jobs(items: list[Item], part: Path, rate: int, min_seconds: float, *, silent: bool = False) -> Iterator[Job]:
     size = max(1, min(SHARD, len(items) // 16))  # by the list alone: another number of workers finds the same shards
     for k in range(0, len(items), size):
-        yield Job(items[k : k + size], rate, min_seconds, part / f"shard-{k // size:06d}.npz")
+        yield Job(items[k : k + size], rate, min_seconds, part / f"shard-{k // size:06d}.npz", silent)
 
 
 def _make(shards: list[Job], ctx: Context) -> None:

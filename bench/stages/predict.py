@@ -14,6 +14,7 @@ from bench.context import Context
 from bench.errors import Failed
 from bench.ragged import Ragged, RaggedWriter
 from bench.store import write_json
+from bench.unheard import Unheard
 from controls.base import Control
 from melqcd.settings import V2X
 
@@ -32,12 +33,15 @@ class Pairs:
     positions: features of a window, at 25 a second; a signal has `per` slots for each of them (1, or 4 at the original slots).
     """
 
-    def __init__(self, control: Control, truth: Path, motion: Path, positions: int):
-        self.heads = control.heads()
-        self.signals = {name: Ragged(truth, name) for name in self.heads}
+    def __init__(self, control: Control, truth: Path | Unheard, motion: Path, positions: int, known: Clips):
+        self.heads, self.positions = control.heads(), positions
+        if isinstance(truth, Unheard):
+            self.signals, self.told = truth.signals(control, known), truth.told(control, len(known.rows))
+        else:
+            self.signals = {name: Ragged(truth, name) for name in self.heads}
+            self.told = json.loads((truth / "signal.json").read_text())
         self.features = Ragged(motion, "motion")
-        self.per = max(1, 4 // json.loads((truth / "signal.json").read_text())["step"])
-        self.positions = positions
+        self.per = max(1, 4 // self.told["step"])
 
     def usable(self, ids: Sequence[str]) -> list[str]:
         return [i for i in ids if i in self.features]
@@ -76,7 +80,7 @@ def train_predictor(
     from melqcd.predictor import Predictor
     from melqcd.training import train
 
-    known, pairs = Clips(clips), Pairs(control, truth, motion, positions)
+    pairs = Pairs(control, truth, motion, positions, known := Clips(clips))
     ids, held = pairs.usable(known.ids("train")), pairs.usable(known.ids("val"))
     if not ids:
         raise Failed("no clip of the train split has a picture to predict from: data needs videos in split train")
@@ -95,8 +99,7 @@ def train_predictor(
 
     @torch.inference_mode()
     def validate() -> float:
-        found = [loss(_on(pairs.of(some), ctx.device)) for some in _chunks(held)]
-        return float(torch.cat(found).mean())
+        return float(torch.cat([loss(_on(pairs.of(some), ctx.device)) for some in _chunks(held)]).mean())
 
     every = max(1, how.training.steps // 6)
     checks = {"validate": validate, "validate_every": every} if held else {}
@@ -106,19 +109,14 @@ def train_predictor(
 
     save_file(net.state_dict(), out / "predictor.safetensors")
     facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": thresholds}
-    facts |= {
-        "steps": trained.step,
-        "kept": trained.best,
-        "loss": trained.history,
-        "validation": trained.validated,
-        "clips": len(ids),
-    }
+    facts |= {"steps": trained.step, "kept": trained.best, "loss": trained.history}
+    facts |= {"validation": trained.validated, "clips": len(ids)}
     write_json(out / "predictor.json", facts)
 
 
 def hints(
-    out: Path, part: Path, ctx: Context, how: V2X, control: Control, predicted: tuple[str, ...], truth: Path, motion: Path, clips: Path,
-    predictor: Path,
+    out: Path, part: Path, ctx: Context, how: V2X, control: Control, predicted: tuple[str, ...], truth: Path | Unheard, motion: Path,
+    clips: Path, predictor: Path,
 ) -> None:  # fmt: skip
     """Signals of the val and test clips with the heads in `predicted` taken from the video, the others true; how good they are beside it.
 
@@ -129,7 +127,7 @@ def hints(
     from melqcd.predictor import Predictor
 
     facts = json.loads((predictor / "predictor.json").read_text())
-    known, pairs = Clips(clips), Pairs(control, truth, motion, facts["positions"])
+    pairs = Pairs(control, truth, motion, facts["positions"], known := Clips(clips))
     net = Predictor(how, facts["features"], control.heads())
     load_weights(net, read_weights(predictor / "predictor.safetensors"), predictor / "predictor.safetensors")
     net.to(ctx.device).eval()
@@ -146,11 +144,12 @@ def hints(
         for id in ids:
             for name, writer in writers.items():
                 writer.add(id, guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]))
-        quality[split] = _quality(control, pairs, ids, guessed, known)
+        if not isinstance(truth, Unheard):
+            quality[split] = _quality(control, pairs, ids, guessed, known)
     for writer in writers.values():
         writer.close()
     write_json(out / "predictor.json", quality)
-    write_json(out / "signal.json", json.loads((truth / "signal.json").read_text()))
+    write_json(out / "signal.json", pairs.told)
 
 
 def _predict(
