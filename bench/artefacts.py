@@ -3,9 +3,9 @@
 from bench.store import Stage
 
 world = Stage("world", "bench.stages.world:world")
-clips = Stage("clips", "bench.stages.clips:clips")
-features = Stage("features", "bench.stages.features:features")
-signals = Stage("signals", "bench.stages.signals:signals")
+clips = Stage("clips", "bench.stages.clips:clips", shared="bench.stages.clips:pieces")
+features = Stage("features", "bench.stages.features:features", shared="bench.stages.features:pieces")
+signals = Stage("signals", "bench.stages.signals:signals", shared="bench.stages.signals:pieces")
 cost = Stage("cost", "bench.stages.cost:cost")
 train_predictor = Stage("predictor", "bench.stages.predict:train_predictor")
 hints = Stage("hints", "bench.stages.predict:hints")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.errors import Stopped
+from bench.shares import Share
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class Context:
     roots: dict[str, Path] = field(default_factory=dict)  # where data sets lie now, by the name of their clips artefact
     save_s: float = 0.0  # seconds between checkpoints of a training; 0: the training's own
     micro_batch: int = 0  # clips per forward pass; 0: the whole batch
+    share: Share | None = None  # of the pieces of one artefact, where several processes make them
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
