@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(do=_data_check)
     sub.add_argument("words", nargs="*", help=WORDS)
     sub.add_argument("--against", nargs="*", default=[], metavar="NAME=VALUE", help="another data set that must share no clip")
+    sub.add_argument("--names", action="store_true", help="look at the lists alone, decode nothing")
+    sub.add_argument(
+        "--leaks", type=Path, metavar="FILE", help="keep the test clips that the other learns from, for learn.exclude=FILE"
+    )
     sub = verbs.add_parser("lab", help="the lab's networks: `bench lab build` trains them, `bench lab check` measures them")
     lab = sub.add_subparsers(dest="what", required=True, metavar="WHAT")
     sub = lab.add_parser("build", help="train every network of the lab from its own pools; resumable")
@@ -182,14 +186,18 @@ def _show(args) -> None:
 
 
 def _data_check(args) -> None:
-    from bench.data.check import check, print_check
+    from bench.data.check import check, write_leaks
+    from bench.data.checked import print_check
 
     x, machine = _compose(args.words)
     against = [_compose(args.against)[0].data] if args.against else []
     store = open_store(machine)
     with store.ctx.signals():
-        found = check(_rooted(x.data, store), against=[_rooted(a, store) for a in against], ctx=store.ctx)
+        found = check(_rooted(x.data, store), [_rooted(a, store) for a in against], store.ctx, decode=not args.names)
     print_check(found)
+    if args.leaks:
+        write_leaks(found, args.leaks)
+        print(f"{sum(map(len, found.leaks.values()))} ids in {args.leaks}")
     if not found.ok:
         sys.exit(1)
 
