@@ -174,5 +174,7 @@ class _Reordered:
         self._writer.close()
         drafts = Ragged(self.part, self.name)
         with RaggedWriter(out, self.name, dtype=self.dtype, tail=(self.n,)) as final:
-            for id in ids:
+            for k, id in enumerate(ids):
                 final.add(id, drafts[id])
+                if k % 1000 == 999:
+                    drafts.release()
