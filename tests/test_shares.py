@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from bench import artefacts
-from bench.cli import main
 from bench.context import Context
 from bench.data.folder import Folder
 from bench.errors import Stopped
+from bench.jobs.ledger import Ledger
+from bench.jobs.pool import Pool
 from bench.jobs.tasks import planned
 from bench.media import write_mp4
 from bench.settings import component
@@ -58,9 +59,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory, data):
-    """{stage: contents} as one process makes them."""
+    """{stage: contents} as one process makes them, each when it is asked for."""
     store = opened(tmp_path_factory.mktemp("alone"))
-    return {name: contents(store.need(folder)) for name, folder in asked(store, data).items()}
+
+    class Contents(dict):
+        def __missing__(self, name):
+            return self.setdefault(name, contents(store.need(asked(store, data)[name])))
+
+    return Contents()
 
 
 SCRIPT = """
@@ -80,18 +86,28 @@ def share(results: Path, data: Folder, name: str, number: int, of: int) -> subpr
     return subprocess.Popen([sys.executable, "-c", script, str(number), str(of)])
 
 
-def test_what_shares_make_is_byte_for_byte_what_one_process_makes(tmp_path, data, alone):
-    store = opened(tmp_path)
-    for name, folder in asked(store, data).items():
-        of = 3 if name == "clips" else 2
-        some = [share(tmp_path, data, name, number, of) for number in range(of)]
-        assert [p.wait() for p in some] == [0] * of
-        pieces = sorted((tmp_path / f"{folder.name}.part").glob("*.npz"))
-        assert len(pieces) == {"clips": 16, "looks": 3, "motion": 3}.get(name, 1)
-        assert contents(store.need(folder)) == alone[name]
-        assert not (tmp_path / f"{folder.name}.part").exists()
-        assert share(tmp_path, data, name, 0, of).wait() == 0  # too late: it is there
-        assert not (tmp_path / f"{folder.name}.part").exists()
+def shared(results: Path, data: Folder, alone: dict, name: str, of: int) -> int:
+    """Make `name`, whose inputs are there, by `of` processes, join it and compare it with what one process makes; the number of pieces."""
+    store = opened(results)
+    folder = asked(store, data)[name]
+    some = [share(results, data, name, number, of) for number in range(of)]
+    assert [p.wait() for p in some] == [0] * of
+    part = results / f"{folder.name}.part"
+    pieces = len(list(part.glob("*.npz")))
+    assert contents(store.need(folder)) == alone[name]
+    assert share(results, data, name, 0, of).wait() == 0  # too late: it is there
+    assert not part.exists()
+    return pieces
+
+
+def test_what_shares_decode_is_byte_for_byte_what_one_process_decodes(tmp_path, data, alone):
+    assert shared(tmp_path, data, alone, "clips", 3) == 16
+
+
+@pytest.mark.slow
+def test_what_shares_encode_and_extract_is_byte_for_byte_what_one_process_makes(tmp_path, data, alone):
+    pieces = {"clips": 16, "looks": 3, "motion": 3, "signals": 1, "seen": 1}
+    assert {name: shared(tmp_path, data, alone, name, 2) for name in pieces} == pieces
 
 
 def test_what_a_killed_share_had_made_is_kept_and_the_rest_is_made_by_the_next(tmp_path, data, alone):
@@ -210,21 +226,21 @@ def test_shares_are_tasks_of_their_own_before_the_one_that_joins(tmp_path, monke
 
 
 @pytest.mark.slow
-def test_a_pool_shares_what_is_big_and_makes_the_same(tmp_path, monkeypatch, capsys):
+def test_a_pool_shares_what_is_big_and_makes_the_same(tmp_path, monkeypatch, capsys, data, alone):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BENCH_WORDS", raising=False)
     Path("sweeps").mkdir()
-    Path("sweeps/small.yaml").write_text(SMALL)
-    for where in ("one", "many"):
-        machine = ["machine=local", "machine.jobs=2", f"machine.shards={1 + (where == 'many')}", f"machine.results={where}"]
-        main(["sweep", "small", *machine])
+    sweep = SMALL.replace("data.test=70 data.train=0", f"data=folder data.root={data.root} data.max_bad=0.1 data.min_seconds=0.1")
+    Path("sweeps/small.yaml").write_text(sweep)
+    lines = read("small", ["machine=local", "machine.jobs=2", "machine.shards=2", "machine.workers=1"])
+    runs, machine, _ = checked(lines)
+    ledger = Ledger(tmp_path / "results")
+    with ledger.locked():
+        tasks = planned(runs, ledger.cache, (), ledger.results, machine.shards).tasks
+        pool = Pool(machine, ledger, Context(quiet=True), "s")
+        pool.run({key: task for key, task in tasks.items() if key.startswith("clips-")})
+    (clips,) = (key for key in tasks if key.startswith("clips-") and not whose(key))
     said = capsys.readouterr().out
-    (clips,) = (p.name for p in Path("one/cache").glob("clips-*"))
-    for number in range(2):
-        assert f"{named(clips, number, 2)}: made" in said
-    made = [{p.name for p in Path(where, "cache").iterdir() if p.name[0] != "."} for where in ("one", "many")]
-    assert made[0] == made[1]
-    facts = [contents(Path(where, "cache", clips)) for where in ("one", "many")]
-    for one in facts:
-        one.pop("facts.json")  # it names the folder where its videos lie
-    assert facts[0] == facts[1]
+    assert all(f"{name}: made" in said for name in (named(clips, 0, 2), named(clips, 1, 2), clips))
+    assert pool.made == 1
+    assert contents(ledger.cache / clips) == alone["clips"]
