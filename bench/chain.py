@@ -8,7 +8,9 @@ from pathlib import Path
 from bench import artefacts
 from bench.data.base import Data
 from bench.experiment import Experiment
+from bench.prompts import Prompt, Said
 from bench.store import Store
+from bench.unheard import Unheard
 
 
 def scores(x: Experiment, store: Store) -> Path:
@@ -16,21 +18,26 @@ def scores(x: Experiment, store: Store) -> Path:
     return scored(x, sound(x, store), store)
 
 
-def sound(x: Experiment, store: Store) -> Path:
-    """The generated sound of every clip of the split: `none` from the text alone, all others under their hints."""
-    clips = decoded(x.data, store)
+def sound(x: Experiment, store: Store, said: Prompt | Said | None = None) -> Path:
+    """The generated sound of every clip of the split: `none` from the text alone, all others under their hints.
+
+    said: what the text encoder is told when sound is made; None: what the networks were taught with, `x.prompt`. Of videos whose own
+    sound is not looked at nothing is true but their looks: every head is predicted.
+    """
+    clips, prompt = decoded(x.data, store), said or x.prompt
     words = pseudo_words(x, clips, store)
     if not x.controls:
-        return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, None, None, None, None, *words)
+        return store(artefacts.sample, x.sampling, prompt, x.backbone, x.split, clips, None, None, None, None, *words)
     taught = decoded(x.taught, store)
     net = controlnet(x, taught, store)
-    truth = hints = true_signals(x, clips, store)
+    unheard = x.data.silent and not x.watches
+    truth = hints = Unheard(x.scale, x.step) if unheard else true_signals(x, clips, store)
     if x.heads:
         predictor = trained_predictor(x, taught, store)
         motion = store(artefacts.features, "motion", x.motion, clips)
         hints = store(artefacts.hints, x.predictor, x.control.used("signal"), x.heads, truth, motion, clips, predictor)
     drawn = x.control.used("predicted" if x.heads else "true")
-    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, hints, *words)
+    return store(artefacts.sample, x.sampling, prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, hints, *words)
 
 
 def misled(x: Experiment, way: str, store: Store) -> Path:

@@ -59,11 +59,11 @@ def _parser() -> tuple[argparse.ArgumentParser, Container[str]]:
             sub.add_argument("words", nargs="*", help=WORDS)
         return sub
 
-    from bench import doubt, verbs_about, verbs_run, verbs_weights
+    from bench import doubt, verbs_about, verbs_generate, verbs_run, verbs_weights
     from bench import verbs as many
     from bench.jobs import verbs as jobs
 
-    for each in (verbs_run, verbs_about, many, jobs, doubt, verbs_weights):
+    for each in (verbs_run, verbs_about, many, jobs, doubt, verbs_generate, verbs_weights):
         each.add(verb)
     return parser, verbs.choices
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bench.errors import Refused, Stopped
+from bench.shares import Share
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -49,6 +50,7 @@ class Context:
     save_s: float = 0.0  # seconds between checkpoints of a training; 0: the training's own
     micro_batch: int = 0  # clips per forward pass; 0: the whole batch
     compile: bool = False  # let torch.compile have the networks that steps are made of
+    share: Share | None = None  # of the pieces of one artefact, where several processes make them
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:

@@ -99,12 +99,16 @@ class Machine:
     save: float = 0.0  # seconds between checkpoints of a training (never more than a twentieth of its time); 0: 60
     quiet: bool = False  # no progress
     compile: Literal["on", "off"] = "off"  # torch.compile UNet and ControlNet: minutes at first, then faster; equal to rounding
+    # most processes that decode, encode or extract the clips of one data set, as jobs of their own where a sweep has jobs
+    shards: int = 1
     shipped: Literal["on", "off"] = "on"  # use the lab's trained artefacts that come with the package; off: train everything here
 
     def __post_init__(self):
         for name in ("workers", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 (the allotted cores) or more, got {getattr(self, name)}")
+        if self.shards < 1:
+            raise ValueError(f"shards must be 1 or more, got {self.shards}")
         if self.save < 0:
             raise ValueError(f"save must be 0 or more seconds, got {self.save}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import Failed
@@ -10,8 +11,17 @@ Prompt = Literal["label", "generic"]
 GENERIC = "a sound"
 
 
-def prompt_of(label: str, prompt: Prompt, *, clip: str) -> str:
+@dataclass(frozen=True)
+class Said:
+    """A prompt in somebody's own words (`bench generate --prompt`), the same for all clips."""
+
+    text: str
+
+
+def prompt_of(label: str, prompt: Prompt | Said, *, clip: str) -> str:
     """label: the class's text, as the paper has it; generic: the same words for all, so that the class can only come from the hint."""
+    if isinstance(prompt, Said):
+        return prompt.text
     if prompt == "generic":
         return GENERIC
     if not label:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Ragged(Mapping[str, np.ndarray]):
 
     def __contains__(self, id: object) -> bool:
         return id in self._at
+
+    def release(self) -> None:
+        """Give back the memory of what was read so far: it is on disk, and is read again when touched."""
+        if isinstance(self.rows, np.memmap):
+            self.rows._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     def lengths(self) -> np.ndarray:
         """[clips], rows of each, in the order of `ids`."""

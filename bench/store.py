@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from bench.context import Context
 from bench.errors import Failed, Refused, Stopped
 from bench.identity import digest, folders, plain
 from bench.lock import alone
+from bench.shares import Share
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,17 @@ class Stage:
 
     out: an empty private folder for the product. part: the folder of checkpoints, each one file, shared by all attempts.
     Raise `version` when the product of equal inputs changes; tests/test_stages.py holds the products.
+    shared: "module:function" of the first half of `make`, without `out`: pieces in `part` that several processes can make (bench/shares.py).
     """
 
     name: str
     place: str  # "module:function"
     version: int = 1
-    shared: bool = False  # a training, which all processes of one torchrun work at
+    joint: bool = False  # a training, which all processes of one torchrun work at
+    shared: str = ""
 
     def __call__(self, out: Path, part: Path, ctx: Context, *parts) -> None:
-        module, _, function = self.place.partition(":")
-        getattr(import_module(module), function)(out, part, ctx, *parts)
+        _called(self.place)(out, part, ctx, *parts)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,25 @@ class Store:
             self._made(name)
         return folder
 
+    def share(self, folder: Path, number: int, of: int) -> None:
+        """Make pieces of the artefact `folder`, whose inputs are there: the `number`th of `of` shares first, then what others left.
+
+        Returns when nobody has to begin another piece; `need` joins them, and makes those of processes that died.
+        """
+        stage, parts = self.known[folder.name]
+        final, part = self.root / folder.name, self.root / f"{folder.name}.part"
+        if self.find(folder.name).exists():
+            return
+        part.mkdir(parents=True, exist_ok=True)
+        self.ctx.say(f"making share {number + 1} of {of} of {folder.name}")
+        try:
+            _called(stage.shared)(part, replace(self.ctx, share=Share(number, of, final)), *parts)
+        except OSError:
+            if not final.exists():  # else it was joined, and its pieces cleared away, while we looked at them
+                raise
+        if final.exists():
+            shutil.rmtree(part, ignore_errors=True)
+
     def lacking(self, *folders: Path) -> list[str]:
         """Names of what has to be made before all of `folders` are there, in the order of making; what exists needs no inputs."""
         found: dict[str, None] = {}
@@ -113,7 +134,7 @@ class Store:
 
     def _made(self, name: str) -> Path:
         stage, parts = self.known[name]
-        if self.ctx.world > 1 and stage.shared:
+        if self.ctx.world > 1 and stage.joint:
             from bench.ranks import together
 
             return together(self, name, stage, parts)
@@ -169,6 +190,11 @@ class Store:
             finally:
                 shutil.rmtree(out, ignore_errors=True)
         return final
+
+
+def _called(place: str) -> Callable:
+    module, _, function = place.partition(":")
+    return getattr(import_module(module), function)
 
 
 def replace_file(path: Path, write: Callable[[Path], Any]) -> None:

@@ -15,6 +15,10 @@ def add(verb) -> None:
     sub = data("check", data_check, "counts, missing and bad files, duplicates, leaks between splits")
     sub.add_argument("words", nargs="*", help=WORDS)
     sub.add_argument("--against", nargs="*", default=[], metavar="NAME=VALUE", help="another data set that must share no clip")
+    sub.add_argument("--names", action="store_true", help="look at the lists alone, decode nothing")
+    sub.add_argument(
+        "--leaks", type=Path, metavar="FILE", help="keep the test clips that the other learns from, for learn.exclude=FILE"
+    )
     lab = _group(verb, "lab", "the lab's networks: `bench lab build` trains them, `bench lab check` measures them")
     sub = lab("build", lab_build, "train every network of the lab from its own pools; resumable")
     sub.add_argument("words", nargs="*", help=WORDS)
@@ -47,15 +51,19 @@ def _group(verb, name: str, about: str):
 
 def data_check(args) -> None:
     from bench.chain import rooted
-    from bench.data.check import check, print_check
+    from bench.data.check import check, write_leaks
+    from bench.data.checked import print_check
     from bench.settings import compose
 
     x, machine = compose(*args.words)
     against = [compose(*args.against)[0].data] if args.against else []
     store = open_store(machine)
     with store.ctx.signals():
-        found = check(rooted(x.data, store), against=[rooted(a, store) for a in against], ctx=store.ctx)
+        found = check(rooted(x.data, store), [rooted(a, store) for a in against], store.ctx, decode=not args.names)
     print_check(found)
+    if args.leaks:
+        write_leaks(found, args.leaks)
+        print(f"{sum(map(len, found.leaks.values()))} ids in {args.leaks}")
     if not found.ok:
         sys.exit(1)
 

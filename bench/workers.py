@@ -27,26 +27,31 @@ class Crashed:
         return f"its decoder crashed ({name})"
 
 
-def spread(place: str, jobs: Iterable, *, workers: int) -> Generator[tuple[Any, Any], None, None]:
+def spread(place: str, jobs: Iterable, *, workers: int, ahead: bool = False) -> Generator[tuple[Any, Any], None, None]:
     """(job, what `place` made of it) for every job, in the order in which they end; one job at a time in each of `workers` processes.
 
     place: "module:function" of one argument; jobs and results are pickled. A job whose process dies yields `Crashed`, and the rest
-    go on in a new process. An exception of the function is raised here. Closing the iterator ends the processes; so does our own
-    death, as their input closes. They are plain interpreters: nothing of `__main__` is run again, and signals are ours to handle.
+    go on in a new process. ahead: all work on while the caller looks at a result. An exception of the function is raised here. Closing
+    the iterator ends the processes; so does our own death, as their input closes. They are plain interpreters: nothing of `__main__`
+    is run again, and signals are ours to handle.
     """
     queue = iter(jobs)
     busy: dict[int, tuple[subprocess.Popen, Any]] = {}  # by the file descriptor that the result comes from
     idle: list[subprocess.Popen] = []
+
+    def fill() -> None:
+        while len(busy) < max(1, workers):
+            try:
+                job = next(queue)
+            except StopIteration:
+                return
+            process = idle.pop() if idle else _start(place)
+            _send(process.stdin, job)
+            busy[process.stdout.fileno()] = (process, job)  # type: ignore[union-attr]
+
     try:
         while True:
-            while len(busy) < max(1, workers):
-                try:
-                    job = next(queue)
-                except StopIteration:
-                    break
-                process = idle.pop() if idle else _start(place)
-                _send(process.stdin, job)
-                busy[process.stdout.fileno()] = (process, job)  # type: ignore[union-attr]
+            fill()
             if not busy:
                 return
             for at in wait(list(busy)):
@@ -61,6 +66,8 @@ def spread(place: str, jobs: Iterable, *, workers: int) -> Generator[tuple[Any, 
                 idle.append(process)
                 if not fine:
                     raise result
+                if ahead:
+                    fill()
                 yield job, result
     finally:
         for process in [*idle, *(p for p, _ in busy.values())]:

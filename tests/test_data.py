@@ -14,7 +14,8 @@ from bench.context import Context
 from bench.data import DATA
 from bench.data.avsync15 import AVSync15
 from bench.data.base import in_val
-from bench.data.check import check, print_check
+from bench.data.check import check
+from bench.data.checked import print_check
 from bench.data.folder import Folder, read_labels
 from bench.data.ids import origin, stem, unsafe
 from bench.data.melqcd import MelQCD
@@ -268,6 +269,27 @@ def test_a_list_of_ids_leaves_clips_out_in_any_notation(tmp_path):
     assert "nowhere.txt is missing" in refusal(replace(data, exclude=str(tmp_path / "nowhere.txt")))
 
 
+def test_a_folder_of_lists_leaves_out_what_any_of_them_names(tmp_path):
+    put(
+        tmp_path / "vggsound.csv",
+        "3fO18Lf_ZHo,31,x,train\nzCPH_uObL0g,0,x,train\n_MUaIRFAGmQ,138,x,test\n_MUaIRFAGmQ,105,x,test\n",
+    )
+    # as Synchformer's: milliseconds, a list for each reason
+    put(tmp_path / "lists" / "filtered_manually_found.txt", "3fO18Lf_ZHo_31000_41000\n_MUaIRFAGmQ_138000_148000\n")
+    put(tmp_path / "lists" / "less_than_9s.txt", "zCPH_uObL0g_0_10000\n")
+    data = VGGSound(str(tmp_path), exclude=str(tmp_path / "lists"))
+    assert [i.id for i in data.items()] == ["_MUaIRFAGmQ_000105"]
+    assert digest(data) == digest(
+        replace(data, exclude=str(put(tmp_path / "one.txt", "3fO18Lf_ZHo_31\nzCPH_uObL0g_0\n_MUaIRFAGmQ_138\n")))
+    )
+    assert check(data, ctx=QUIET, decode=False).excluded == 3
+    time.sleep(0.01)  # file systems stamp to a few milliseconds
+    put(tmp_path / "lists" / "less_than_9s.txt", "nobody\n")
+    assert len(data.items()) == 2  # a list that was written anew is read again
+    (tmp_path / "empty").mkdir()
+    assert "empty holds no list" in refusal(replace(data, exclude=str(tmp_path / "empty")))
+
+
 def test_identity_is_the_list_and_not_the_place(tmp_path):
     here, there = many(tmp_path / "here"), many(tmp_path / "there")
     assert digest(here) == digest(there)
@@ -386,6 +408,29 @@ def test_check_finds_sources_shared_by_splits_and_data_sets(tmp_path):
     (shared,) = found.shared.values()
     assert [f.id for f in shared] == ["abcdefghij1_000000_000010_0.0_3.0"]
     assert "abcdefghij1_000000" in shared[0].why
+
+
+def test_test_clips_that_another_data_set_learns_from_are_a_list_to_leave_out(tmp_path, capsys):
+    from bench.cli import main
+
+    put(tmp_path / "av" / "train.txt", "dog/abcdefghij1_000000_000010_0.0_3.0.mp4\n")
+    put(tmp_path / "av" / "test.txt", "".join(f"dog/abcdefghij{k}_000030_000040_0.0_2.0.mp4\n" for k in (2, 3, 4)))
+    put(
+        tmp_path / "vgg" / "vggsound.csv",
+        "".join(
+            f"abcdefghij{k},{s},dog,{w}\n"
+            for k, s, w in [(1, 0, "train"), (2, 30, "train"), (3, 30, "test"), (4, 40, "train"), (5, 0, "train")]
+        ),
+    )
+    words = ["data=avsync15", f"data.root={tmp_path / 'av'}", "--against", "data=vggsound", f"data.root={tmp_path / 'vgg'}"]
+    with pytest.raises(SystemExit):  # no file is there
+        main(["data", "check", *words, "--names", "--leaks", str(tmp_path / "leaks.txt")])
+    said = capsys.readouterr().out
+    assert "1 of 3 test clips are in train or val of VGGSound" in said
+    assert (tmp_path / "leaks.txt").read_text().splitlines()[1:] == ["abcdefghij2_000030_000040_0.0_2.0"]
+    learn = VGGSound(str(tmp_path / "vgg"), exclude=str(tmp_path / "leaks.txt"))
+    assert not any(check(AVSync15(str(tmp_path / "av")), [learn], QUIET, decode=False).leaks.values())
+    assert len(learn.items()) == 4
 
 
 def test_check_prints_counts_troubles_and_a_verdict(tmp_path):

@@ -25,6 +25,7 @@ class Data(ABC):
     """A reader. Subclasses are frozen dataclasses; `root` never enters a key, what lies there does (`identity`)."""
 
     rendered: ClassVar[bool] = False  # True: a world that stage `world` makes; its folder becomes `root`
+    silent: ClassVar[bool] = False  # True: videos to make sound for; their own, if they have any, is not looked at
 
     @abstractmethod
     def items(self) -> list[Item]:

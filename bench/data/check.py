@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bench.context import Context, Progress
 from bench.data.base import Data, Item
-from bench.data.decode import KINDS, decode, enough
+from bench.data.decode import KINDS, decode
 from bench.data.files import Listed, duplicates, folder, scan, tenth, without
 from bench.data.ids import origin, unsafe
 from bench.errors import Refused
 from bench.identity import digest
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from bench.store import replace_file
 
 AT_ONCE = 16  # clips that a worker decodes before it answers
-SHOWN = 5  # of each problem, the rest is counted
 MEANING = {
     "duplicate id": "listed more than once",
     "unsafe id": "cannot name a file",
@@ -55,6 +52,8 @@ class Check:
     seconds: float = 0.0  # of usable sound
     max_bad: float = 0.01
     refused: str | None = None  # why the list cannot be used at all
+    excluded: int = 0  # clips that data.exclude leaves out
+    leaks: dict[str, list[Found]] = field(default_factory=dict)  # `shared` clips of test here that are in train or val there
 
     @property
     def listed(self) -> int:
@@ -94,17 +93,20 @@ def check(data: Data, against: Sequence[Data] = (), ctx: Context | None = None, 
     counts: dict[str, Counter[str]] = {}
     for i in found:
         counts.setdefault(i.split, Counter())[i.label or ""] += 1
+    shared = {f"{type(o).__name__} {getattr(o, 'root', '')}".strip(): _common(found, o) for o in against}
     return Check(
         type(data).__name__,
         str(getattr(data, "root", "")),
         digest,
         {split: dict(sorted(c.items())) for split, c in sorted(counts.items())},
         {kind: problems[kind] for kind in MEANING if problems.get(kind)},
-        {f"{type(o).__name__} {getattr(o, 'root', '')}".strip(): _common(found, o) for o in against},
+        {name: [f for f, _ in pairs] for name, pairs in shared.items()},
         decoded,
         seconds,
         getattr(data, "max_bad", 0.01),
         refused,
+        _excluded(data) if refused is None else 0,
+        {name: [f for f, leaks in pairs if leaks] for name, pairs in shared.items()},
     )
 
 
@@ -180,54 +182,29 @@ def _twice(found: list[Item]) -> list[Found]:
     return [Found(i.id, f"{other.split}: {other.id}") for i, other in pairs if other]
 
 
-def _common(found: list[Item], other: Data) -> list[Found]:
-    """Clips of `found` whose source is in `other`."""
-    theirs = {origin(i.id) or i.id: i for i in _list(other)[0]}
+def _common(found: list[Item], other: Data) -> list[tuple[Found, bool]]:
+    """(clip, whether it is tested here and learnt from there) for those of `found` whose source is in `other`; a clip learnt from counts."""
+    theirs: dict = {}
+    for i in sorted(_list(other)[0], key=lambda i: i.split != "test"):
+        theirs[origin(i.id) or i.id] = i
     pairs = ((i, theirs.get(origin(i.id) or i.id)) for i in found)
-    return [Found(i.id, f"{i.split} here, {known.split} there: {known.id}") for i, known in pairs if known]
+    return [
+        (Found(i.id, f"{i.split} here, {known.split} there: {known.id}"), i.split == "test" != known.split)
+        for i, known in pairs
+        if known
+    ]
 
 
-# ---- for the terminal -----------------------------------------------------------------------------------------------------------
+def _excluded(data: Data) -> int:
+    """Clips that would be listed without data.exclude."""
+    if not isinstance(data, Listed) or not data.exclude:
+        return 0
+    every = replace(data, clips=0)
+    return len(replace(every, exclude="").items()) - len(every.items())
 
 
-def print_check(found: Check, console: Console | None = None) -> None:
-    """Tables of the counts and of what is wrong, and a last line that says whether a run would start."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = console or Console()
-    console.print(f"[bold]{found.name}[/] {escape(found.root)}   list {found.hash or 'unusable'}")
-    table = Table("split", "clips", "classes", "clips a class", box=None, header_style="bold")
-    for split, labels in found.counts.items():
-        named = {k: n for k, n in labels.items() if k}
-        each = sorted(named.values())
-        span = "-" if not each else str(each[0]) if each[0] == each[-1] else f"{each[0]} to {each[-1]}"
-        table.add_row(split, str(sum(labels.values())), str(len(named)) if named else "no labels", span)
-    console.print(table)
-    rows = [(kind, MEANING[kind], some) for kind, some in found.problems.items()]
-    rows += [("shared", f"same source clip in {name}", some) for name, some in found.shared.items() if some]
-    for kind, meaning, some in rows:
-        console.print(f"[bold red]{len(some)} {kind}[/]: {escape(meaning)}")
-        for one in some[:SHOWN]:
-            console.print(f"  {escape(one.id)}: {escape(one.why)}", highlight=False, soft_wrap=True)
-        if len(some) > SHOWN:
-            console.print(f"  ... and {len(some) - SHOWN} more")
-    for name, some in found.shared.items():
-        if not some:
-            console.print(f"nothing shared with {escape(name)}")
-    console.print(_verdict(found), highlight=False, soft_wrap=True)
-
-
-def _verdict(found: Check) -> str:
-    from rich.markup import escape
-
-    if found.refused:
-        return f"[bold red]A run would not start:[/] {escape(found.refused)}"
-    bad, listed = len(found.unusable), found.listed
-    told = f"{listed - bad} of {listed} clips can be used" if found.decoded else f"{listed} clips listed, none decoded"
-    told += f", {found.seconds / 60:.1f} minutes of sound" if found.decoded else ""
-    if found.ok:
-        return f"[bold green]A run would start:[/] {told}"
-    way = f"; data.max_bad={enough(bad, listed):g} goes on without them" if bad < listed else ""
-    return f"[bold red]A run would not start:[/] {told}, more are unusable than data.max_bad={found.max_bad:g} allows{way}"
+def write_leaks(found: Check, path: Path) -> None:
+    """The leaks of `found` as a list that the other data set takes as `exclude`, a line of its meaning first."""
+    ids = sorted({leak.id for leaks in found.leaks.values() for leak in leaks})
+    head = f"# {len(ids)} test clips of {found.name} that {', '.join(found.leaks)} has in train or val; learn.exclude=THIS leaves them out\n"
+    replace_file(path, lambda draft: draft.write_text(head + "".join(f"{id}\n" for id in ids)))

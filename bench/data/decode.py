@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
+import numpy as np
+
 from bench.data.base import Item
 from bench.media import BadMedia, Media, film, frame_times, read
 
@@ -31,6 +33,21 @@ def decode(item: Item, rate: int, *, min_seconds: float = 0.5) -> Media:
     if peak < MUTE:
         raise BadMedia(source, f"is mute: its peak is {peak:.1e} of full scale", "mute")
     return Media(media.wave, rate, times)
+
+
+def shown(item: Item, rate: int) -> Media:
+    """The picture times of `item`, and silence at `rate` as long as its picture; whatever sound it has is not looked at.
+
+    The last picture is shown as long as the middle one of the others (a single one for 1/25 s).
+    Raises BadMedia if there is no picture or its first one cannot be decoded.
+    """
+    assert item.video is not None
+    times = frame_times(item.video)
+    if not len(times):
+        raise BadMedia(item.video, "has no picture: there is nothing to make sound for", "no picture")
+    next(film(item.video, [0.0]))
+    last = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+    return Media(np.zeros(max(1, round((float(times[-1]) + last) * rate)), np.float32), rate, times)
 
 
 def enough(bad: int, listed: int) -> float:

@@ -36,7 +36,7 @@ class Listed(Data):
     """A data set of files below `root`. Subclasses say what is listed; which of it is used is the same for all."""
 
     root: str  # the folder of the data set; never part of a key
-    exclude: str = ""  # a file of ids to leave out, one a line; empty: none
+    exclude: str = ""  # a list of ids to leave out, one a line in any notation, or a folder of lists (.txt); empty: none
     clips: int = 0  # at most this many of each split, chosen by hash of the id; 0: all
     max_bad: float = 0.01  # 0 to 1: share of the listed clips that may be missing or unusable before it is an error
     min_seconds: float = 0.5  # a clip with less sound than this is unusable
@@ -94,7 +94,7 @@ def _look(data: Listed) -> Look:
     root = folder(data.root, data.holds)
     files, places = scan(root)
     settings = [str(getattr(data, f.name)) for f in fields(data)]
-    stamp = _stamp([*places, *(p for s in settings if (p := os.path.expanduser(s)))])
+    stamp = _stamp([*places, *(p for s in settings if (p := os.path.expanduser(s))), *map(str, lists(data.exclude))])
     found = tenth(data.listed(root, files))
     if not found:
         raise Refused(f"{root} lists no clips")
@@ -209,16 +209,32 @@ def tenth(found: list[Item]) -> list[Item]:
 
 
 def without(found: list[Item], exclude: str) -> list[Item]:
-    """`found` less the clips that the file `exclude` names: by id, by file name, or by YouTube id and start in any notation."""
+    """`found` less the clips that the lists at `exclude` name: by id, by file name, or by YouTube id and start in any notation.
+
+    Synchformer's filtered_examples_vggsound is such a folder: .txt files of lines like 3fO18Lf_ZHo_31000_41000, milliseconds.
+    """
     if not exclude:
         return found
-    named = lines(Path(exclude).expanduser())
+    named = [line for path in lists(exclude) for line in lines(path)]
     ids = {stem(line) for line in named} | set(named)
     origins = {o for id in ids if (o := origin(id))}
     kept = [i for i in found if i.id not in ids and (not origins or origin(i.id) not in origins)]
     if named and len(kept) == len(found):
         raise Refused(f"{exclude}: none of its {len(named)} ids is in the data set, the first is {named[0]!r}; right file?")
     return kept
+
+
+def lists(exclude: str) -> list[Path]:
+    """The files that `exclude` stands for: itself, or each .txt file of the folder; [] where it is empty. Refused for a folder without."""
+    if not exclude:
+        return []
+    place = Path(exclude).expanduser()
+    if not place.is_dir():
+        return [place]
+    found = sorted(place.glob("*.txt"))
+    if not found:
+        raise Refused(f"{place} holds no list: a .txt file with one id a line")
+    return found
 
 
 def within(found: list[Item], clips: int) -> list[Item]:

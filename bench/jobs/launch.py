@@ -16,6 +16,7 @@ from bench.jobs.pool import Pool
 from bench.jobs.status import State, living
 from bench.jobs.tasks import Planned, Task, planned
 from bench.jobs.work import opened, records, work
+from bench.shares import whose
 from bench.sweep import Line, Run, Swept, keep_bad, keep_failure, summary
 
 
@@ -31,7 +32,7 @@ def launch(name: str, lines: Sequence[Line], runs: Sequence[Run], bad: Mapping[L
     if isinstance(machine, Slurm):
         _cluster(name, lines, runs, machine, ledger, swept)
         return
-    plan = planned(runs, ledger.cache, ledger.shipped, results)
+    plan = planned(runs, ledger.cache, ledger.shipped, results, machine.shards)
     sweep = sweep_of(name, lines, plan, "local")
     with ledger.locked():
         sweep.write(ledger)
@@ -67,10 +68,10 @@ def _told(plan: Planned, swept: Swept, results: Path) -> None:
 def _cluster(name: str, lines: Sequence[Line], runs: Sequence[Run], machine: Slurm, ledger: Ledger, swept: Swept) -> None:
     with ledger.locked():
         alive = _settled(ledger)
-        plan = planned(runs, ledger.cache, ledger.shipped, ledger.results)
+        plan = planned(runs, ledger.cache, ledger.shipped, ledger.results, machine.shards)
         sweep = sweep_of(name, lines, plan, "slurm")
         sweep.write(ledger)
-        new = {key: task for key, task in plan.tasks.items() if key not in alive}
+        new = {key: task for key, task in plan.tasks.items() if key not in alive and (whose(key) or (key,))[0] not in alive}
         ids = {key: alive[key][0].id for key in plan.tasks if key in alive}
         for key in ids:
             ledger.join(alive[key][0], sweep.id)
@@ -91,9 +92,11 @@ def _cluster(name: str, lines: Sequence[Line], runs: Sequence[Run], machine: Slu
             job = slurm.submit(records, [(str(ledger.results), sweep.id, words)], leaves, final, machine, ledger.logs)[0]
             ledger.write(_entry(Task(final, Line(tuple(words)), tuple(plan.tasks)), job, sweep))
             print(f"{job.id}  {final}")
+    shares = sum(1 for key in plan.tasks if whose(key))
     print(
-        f"{len(runs)} runs: {len(plan.there)} there, {len(swept.failed)} failed, {len(plan.wants)} wait for {len(plan.tasks)} "
-        f"artefacts: {submitted} jobs submitted now, {len(plan.tasks) - submitted} queued before. `bench status {name}` tells more."
+        f"{len(runs)} runs: {len(plan.there)} there, {len(swept.failed)} failed, {len(plan.wants)} wait for "
+        f"{len(plan.tasks) - shares} artefacts{f' in {shares} shards more' if shares else ''}: {submitted} jobs submitted now, "
+        f"{len(plan.tasks) - submitted} queued before. `bench status {name}` tells more."
     )
 
 

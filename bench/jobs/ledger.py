@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import Refused
+from bench.shares import whose
 from bench.store import write_json
 from bench.sweep import Line
 
@@ -108,6 +109,10 @@ class Ledger:
     # ---- what is there
 
     def exists(self, key: str) -> bool:
+        """Whether the artefact is there; of a share, whether its job is done or the artefact has been joined."""
+        share = whose(key)
+        if share:
+            return self.said(key).get("state") == "done" or self.exists(share[0])
         return any((root / key).exists() for root in (self.cache, *self.shipped))
 
     def failed(self, key: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from bench.errors import Stopped
 from bench.jobs.ledger import Entry, Ledger
 from bench.jobs.machines import Local
 from bench.jobs.tasks import Task
+from bench.shares import whose
 
 POLL_S = 0.1  # between looks at the processes
 
@@ -57,7 +58,7 @@ class Pool:
             raise
 
     def _start(self, task: Task, number: int, total: int) -> None:
-        missing = [key for key in task.after if not self.ledger.exists(key)]
+        missing = [key for key in task.after if not whose(key) and not self.ledger.exists(key)]
         if missing:  # no process is needed to find that out
             why = self.ledger.why(missing[0])
             self.ledger.say(task.key, "skipped", reason=why)
@@ -84,7 +85,7 @@ class Pool:
                 continue
             del self.running[key]
             if self.ledger.exists(key):
-                self.made += 1
+                self.made += not whose(key)
                 print(f"{key}: made", flush=True)
                 continue
             said = self.ledger.said(key)

@@ -14,6 +14,8 @@ from typing import Any
 from bench.errors import Failed, Refused
 from bench.jobs.machines import Slurm
 
+FEW = 64  # jobs that are named one by one as what a job waits for
+
 
 @dataclass(frozen=True)
 class Queued:
@@ -121,6 +123,8 @@ def _options(machine: Slurm, after: Sequence[str], name: str) -> dict[str, Any]:
         said["gpus_per_node"] = machine.gpus
     if machine.memory:
         said["mem"] = f"{round(machine.memory * 1024)}MB"
+    if len(after) > FEW:  # by arrays: the dependency of a job on a thousand elements is more than Slurm cares to read
+        after = sorted({id.partition("_")[0] for id in after})
     if after:
         said["dependency"] = "afterany:" + ":".join(after)
     # jobs start as `python -m`: a folder called bench in the working directory would be taken for this package

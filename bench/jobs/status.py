@@ -12,6 +12,7 @@ from bench.jobs import pool, slurm
 from bench.jobs.keeping import Kept, Sweep
 from bench.jobs.ledger import Entry, Ledger
 from bench.planning import spoken
+from bench.shares import whose
 
 ORDER = ("running", "pending", "failed", "lost", "cancelled", "stopped", "skipped", "not submitted", "made")
 SHOWN = ("running", "failed", "lost", "stopped")  # one by one; the others are counted
@@ -83,7 +84,7 @@ def told(sweep: Sweep, ledger: Ledger, kept: Kept, alive: dict[str, tuple[Entry,
     lines = [
         f"{sweep.name} ({sweep.id}, {sweep.system}): {runs} runs: {done} done, {len(failed)} failed, {len(kept.waiting)} wait"
     ]
-    states = {key: state(key, ledger, alive) for key in sweep.needs}
+    states = {key: _shared(key, state(key, ledger, alive), alive) for key in sweep.needs}
     counts = Counter(s.word for s in states.values())
     if counts and set(counts) != {"made"}:
         each = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
@@ -92,6 +93,15 @@ def told(sweep: Sweep, ledger: Ledger, kept: Kept, alive: dict[str, tuple[Entry,
         lines += [f"  {word:9} {key}  {states[key].about}".rstrip() for word, key in shown]
     lines += [f"  gap       {name}: {why}" for name, why in failed.items()]
     return lines
+
+
+def _shared(key: str, its: State, alive: dict[str, tuple[Entry, State]]) -> State:
+    """`its`, or how many shares of its pieces are being made."""
+    words = [now.word for name, (_, now) in alive.items() if (whose(name) or ("",))[0] == key]
+    if not words:
+        return its
+    running = words.count("running")
+    return State("running" if running else "pending", f"{running} shards at work, {len(words) - running} wait")
 
 
 def _since(said: dict) -> str:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import artefacts
+from bench.data.base import Data
 from bench.errors import Refused
 from bench.run import Row
+from bench.shares import CLIPS, named
 from bench.store import Store
 from bench.sweep import Line, Run, differing, there
 
 
 @dataclass(frozen=True)
 class Task:
-    """One artefact that does not exist, and a command line that leads to it."""
+    """One artefact that does not exist, or a share of its pieces (`shares.named`), and a command line that leads to it."""
 
     key: str
     line: Line
@@ -60,8 +62,8 @@ def products(row: Row, store: Store) -> tuple[Path, Path, list[Path]]:
     return scores, films, measured
 
 
-def planned(runs: Sequence[Run], root: Path, shipped: tuple[Path, ...], results: Path) -> Planned:
-    """What the runs lack; makes nothing."""
+def planned(runs: Sequence[Run], root: Path, shipped: tuple[Path, ...], results: Path, shards: int = 1) -> Planned:
+    """What the runs lack; makes nothing. shards: most processes for one artefact of many clips; then its own task joins what they made."""
     found, keys, varying = Planned(), set(), differing([run.line for run in runs])
     for run in runs:
         store = Store(root, dry=True, shipped=shipped)
@@ -82,9 +84,23 @@ def planned(runs: Sequence[Run], root: Path, shipped: tuple[Path, ...], results:
         inputs = {a.key: a.parts for a in store.asked}
         for key in lacking:
             after = tuple(part for part in dict.fromkeys(inputs[key]) if part in lacking)
-            found.tasks.setdefault(key, Task(key, run.line, after))
+            if key in found.tasks:
+                continue
+            of = min(shards, clips_of(key, store) // CLIPS) if shards > 1 and store.known[key][0].shared else 1
+            parts = [Task(named(key, number, of), run.line, after) for number in range(of)] if of > 1 else []
+            found.tasks |= {task.key: task for task in parts}
+            found.tasks[key] = Task(key, run.line, (*after, *(task.key for task in parts)))
     found.distinct = len(keys)
     return found
+
+
+def clips_of(key: str, store: Store) -> int:
+    """How many clips are listed by the data that `key` is made from, directly or by way of its inputs."""
+    parts = store.known[key][1]
+    data = next((part for part in parts if isinstance(part, Data)), None)
+    if data is not None:
+        return len(data.items())
+    return max((clips_of(part.name, store) for part in parts if isinstance(part, Path) and part.name in store.known), default=0)
 
 
 def needs(store: Store, scores: Path, films: Path, measured: Iterable[Path]) -> list[str]:

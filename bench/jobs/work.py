@@ -14,12 +14,13 @@ from bench.jobs import slurm
 from bench.jobs.ledger import Ledger
 from bench.jobs.machines import Slurm
 from bench.jobs.tasks import reachable
+from bench.shares import whose
 from bench.store import Store
 from bench.sweep import Line
 
 
 def work(results: str, key: str, words: Sequence[str], reference: bool = False) -> None:
-    """Make the artefact `key` of the run that `words` describe, unless it is there or one of its inputs is not.
+    """Make the artefact `key`, or a share of its pieces, of the run that `words` describe, unless it is there or one of its inputs is not.
 
     Raises Failed where it cannot, having left `.failed` beside the artefact's place or, where an input is not there, "skipped" in the
     ledger; SystemExit where it was stopped and runs again.
@@ -65,13 +66,18 @@ def _make(key: str, line: Line, store: Store, ledger: Ledger) -> None:
     if ledger.said(key).get("state") == "cancelled":
         raise Failed(f"{key} was cancelled")
     ledger.say(key, "running", restarts=_restarts())
-    folder = reachable(line, key, store)
-    missing = [name for name in store.lacking(folder) if name != key]
+    share = whose(key)
+    own = share[0] if share else key
+    folder = reachable(line, own, store)
+    missing = [name for name in store.lacking(folder) if name != own]
     if missing:
         why = ledger.why(missing[-1])
         ledger.say(key, "skipped", reason=why)
         raise Failed(f"{key} is skipped, for an input is not there: {why}")
-    store.need(folder)
+    if share:
+        store.share(folder, *share[1:])
+    else:
+        store.need(folder)
     ledger.say(key, "done")
 
 

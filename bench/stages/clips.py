@@ -15,11 +15,12 @@ import numpy as np
 
 from bench.context import Context, Progress
 from bench.data.base import Data, Item
-from bench.data.decode import decode, enough
+from bench.data.decode import decode, enough, shown
 from bench.errors import Failed
 from bench.identity import digest
 from bench.media import BadMedia
 from bench.ragged import RaggedWriter
+from bench.shares import Pieces
 from bench.store import replace_file, write_json
 from bench.workers import Crashed, spread
 
@@ -35,6 +36,8 @@ class Job(NamedTuple):
     rate: int
     min_seconds: float
     path: Path
+    silent: bool = False
+    number: int = 0
 
 
 def clips(out: Path, part: Path, ctx: Context, data: Data, rate: int = 16000) -> None:
@@ -45,11 +48,10 @@ def clips(out: Path, part: Path, ctx: Context, data: Data, rate: int = 16000) ->
     for their names. Shards in `part` let a killed run go on.
     Raises Failed if more than `data.max_bad` of the listed clips are unusable.
     """
-    items = data.items()
+    items, shards = data.items(), _shards(part, data, rate)
+    _make(shards, part, ctx)
     root = Path(getattr(data, "root", "") or os.path.commonpath([os.path.dirname(i.video or i.audio or "") for i in items]))
     root = root.expanduser()
-    shards = list(_jobs(items, part, rate, getattr(data, "min_seconds", 0.5)))
-    _make(shards, ctx)
     counts: Counter[tuple[str, str]] = Counter()
     with ExitStack() as stack:
         wave = stack.enter_context(RaggedWriter(out, "wave", dtype="float32"))
@@ -76,12 +78,17 @@ def clips(out: Path, part: Path, ctx: Context, data: Data, rate: int = 16000) ->
     write_json(out / "facts.json", facts)
 
 
+def pieces(part: Path, ctx: Context, data: Data, rate: int = 16000) -> None:
+    """The shards of `clips` alone, those that no other process makes (bench/shares.py)."""
+    _make(_shards(part, data, rate), part, ctx)
+
+
 def make_shard(job: Job) -> None:
     """Decode the clips of one shard into its file: all sound and all times end to end, and what became of each clip."""
     waves, times, told = [], [], []
     for item in job.items:
         try:
-            media = decode(item, job.rate, min_seconds=job.min_seconds)
+            media = shown(item, job.rate) if job.silent else decode(item, job.rate, min_seconds=job.min_seconds)
         except Exception as error:  # whatever a file does to a decoder, it costs this clip alone and is named
             reason = str(error) if isinstance(error, BadMedia) else f"{item.audio or item.video}: {type(error).__name__}: {error}"
             told.append([item.id, reason, 0, 0])
@@ -106,25 +113,30 @@ def _save(path: Path, waves: list[np.ndarray], times: list[np.ndarray], told: li
     replace_file(path, write)
 
 
-def _jobs(items: list[Item], part: Path, rate: int, min_seconds: float) -> Iterator[Job]:
+def _shards(part: Path, data: Data, rate: int) -> list[Job]:
+    return list(_jobs(data.items(), part, rate, getattr(data, "min_seconds", 0.5), silent=data.silent))
+
+
+def _jobs(items: list[Item], part: Path, rate: int, min_seconds: float, *, silent: bool = False) -> Iterator[Job]:
     size = max(1, min(SHARD, len(items) // 16))  # by the list alone: another number of workers finds the same shards
     for k in range(0, len(items), size):
-        yield Job(items[k : k + size], rate, min_seconds, part / f"shard-{k // size:06d}.npz")
+        yield Job(items[k : k + size], rate, min_seconds, part / f"shard-{k // size:06d}.npz", silent, k // size)
 
 
-def _make(shards: list[Job], ctx: Context) -> None:
+def _make(shards: list[Job], part: Path, ctx: Context) -> None:
     """Make the shards that are not there yet. A clip whose decoder dies is left out, the others of its shard are made again."""
-    waiting = [job for job in shards if not _made(job)]
-    bar = Progress(
-        "decoding", sum(len(j.items) for j in shards), sum(len(j.items) for j in shards if j not in waiting), quiet=ctx.quiet
-    )
-    answers = spread("bench.stages.clips:make_shard", waiting, workers=ctx.workers)
-    with closing(bar), closing(answers):
-        for job, result in answers:
-            if isinstance(result, Crashed):
-                _one_by_one(job, ctx)
-            bar.advance(len(job.items))
-            ctx.check()
+    total = sum(len(job.items) for job in shards)
+    with Pieces(part, ctx, len(shards), lambda k: _made(shards[k])) as waiting:
+        bar = Progress("decoding", total, total - sum(len(shards[k].items) for k in waiting.left), quiet=ctx.quiet)
+        with closing(bar):
+            for some in waiting.rounds():
+                with closing(spread("bench.stages.clips:make_shard", (shards[k] for k in some), workers=ctx.workers)) as answers:
+                    for job, result in answers:
+                        if isinstance(result, Crashed):
+                            _one_by_one(job, ctx)
+                        waiting.done(job.number)
+                        bar.advance(len(job.items))
+                        ctx.check()
 
 
 def _one_by_one(job: Job, ctx: Context) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.clipset import Clips
 from bench.ragged import Ragged
+from bench.unheard import Unheard
 from controls.base import Control
 
 if TYPE_CHECKING:
@@ -23,13 +25,18 @@ class Pairs:
     padded: what lies beyond a clip's end is as valid as the clip, and the signal there is the control's padding.
     """
 
-    def __init__(self, control: Control, truth: Path, motion: Path, positions: int, *, padded: bool = False):
+    def __init__(
+        self, control: Control, truth: Path | Unheard, motion: Path, positions: int, known: Clips, *, padded: bool = False
+    ):
         self.padding = control.padding() if padded else None
-        self.heads = control.heads()
-        self.signals = {name: Ragged(truth, name) for name in self.heads}
+        self.heads, self.positions = control.heads(), positions
+        if isinstance(truth, Unheard):
+            self.signals, self.told = truth.signals(control, known), truth.told(control, len(known.rows))
+        else:
+            self.signals = {name: Ragged(truth, name) for name in self.heads}
+            self.told = json.loads((truth / "signal.json").read_text())
         self.features = Ragged(motion, "motion")
-        self.per = max(1, 4 // json.loads((truth / "signal.json").read_text())["step"])
-        self.positions = positions
+        self.per = max(1, 4 // self.told["step"])
 
     def usable(self, ids: Sequence[str]) -> list[str]:
         return [i for i in ids if i in self.features]

@@ -15,6 +15,7 @@ from bench.errors import Failed
 from bench.ragged import RaggedWriter
 from bench.stages.lessons import Pairs
 from bench.store import write_json
+from bench.unheard import Unheard
 from controls.base import Control
 from melqcd.settings import V2X
 
@@ -35,7 +36,8 @@ def train_predictor(
     from melqcd.predictor import Predictor
     from melqcd.training import train
 
-    known, pairs = Clips(clips), Pairs(control, truth, motion, positions, padded=how.padding == "target")
+    known = Clips(clips)
+    pairs = Pairs(control, truth, motion, positions, known, padded=how.padding == "target")
     ids, held = pairs.usable(known.ids("train")), pairs.usable(known.ids("val"))
     if not ids:
         raise Failed("no clip of the train split has a picture to predict from: data needs videos in split train")
@@ -54,8 +56,7 @@ def train_predictor(
 
     @torch.inference_mode()
     def validate() -> float:
-        found = [loss(_on(pairs.of(some), ctx.device)) for some in _chunks(held)]
-        return float(torch.cat(found).mean())
+        return float(torch.cat([loss(_on(pairs.of(some), ctx.device)) for some in _chunks(held)]).mean())
 
     every = max(1, how.training.steps // 6)
     checks = {"validate": validate, "validate_every": every} if held else {}
@@ -71,8 +72,8 @@ def train_predictor(
 
 
 def hints(
-    out: Path, part: Path, ctx: Context, how: V2X, control: Control, predicted: tuple[str, ...], truth: Path, motion: Path, clips: Path,
-    predictor: Path,
+    out: Path, part: Path, ctx: Context, how: V2X, control: Control, predicted: tuple[str, ...], truth: Path | Unheard, motion: Path,
+    clips: Path, predictor: Path,
 ) -> None:  # fmt: skip
     """Signals of the val and test clips with the heads in `predicted` taken from the video, the others true; how good they are beside it.
 
@@ -83,7 +84,8 @@ def hints(
     from melqcd.predictor import Predictor
 
     facts = json.loads((predictor / "predictor.json").read_text())
-    known, pairs = Clips(clips), Pairs(control, truth, motion, facts["positions"], padded=how.padding == "target")
+    known = Clips(clips)
+    pairs = Pairs(control, truth, motion, facts["positions"], known, padded=how.padding == "target")
     net = Predictor(how, facts["features"], control.heads())
     load_weights(net, read_weights(predictor / "predictor.safetensors"), predictor / "predictor.safetensors")
     net.to(ctx.device).eval()
@@ -100,11 +102,12 @@ def hints(
         for id in ids:
             for name, writer in writers.items():
                 writer.add(id, guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]))
-        quality[split] = _quality(control, pairs, ids, guessed, known)
+        if not isinstance(truth, Unheard):
+            quality[split] = _quality(control, pairs, ids, guessed, known)
     for writer in writers.values():
         writer.close()
     write_json(out / "predictor.json", quality)
-    write_json(out / "signal.json", json.loads((truth / "signal.json").read_text()))
+    write_json(out / "signal.json", pairs.told)
 
 
 def _predict(

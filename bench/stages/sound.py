@@ -14,7 +14,7 @@ from bench.clipset import Clips
 from bench.context import Context
 from bench.hints import Hints
 from bench.inverted import inverted
-from bench.prompts import Prompt, prompt_of
+from bench.prompts import Prompt, Said, prompt_of
 from bench.store import replace_file, write_json
 from bench.windows import covering, join
 from controls.base import Control
@@ -33,7 +33,7 @@ STEP = 4  # windows begin on a slot
 
 
 def sample(
-    out: Path, part: Path, ctx: Context, sampler: Sampler, prompt: Prompt, backbone: AnyBackbone, split: str, clips: Path,
+    out: Path, part: Path, ctx: Context, sampler: Sampler, prompt: Prompt | Said, backbone: AnyBackbone, split: str, clips: Path,
     control: Control | None, how: ControlNet | None, net: Path | None, hints: Path | None,
     inversion: Adapter | None = None, adapter: Path | None = None, looks: Path | None = None,
 ) -> None:  # fmt: skip
@@ -98,7 +98,7 @@ def reconstruct(out: Path, part: Path, ctx: Context, backbone: AnyBackbone, spli
 
 def _sounds(
     out: Path, part: Path, ctx: Context, known: Clips, ids: list[str], model: Backbone, voice: Callable[[Tensor], Tensor],
-    pictures: Callable[[Sequence[str], Sequence[str], Sequence[int]], Tensor], prompt: Prompt, label: str,
+    pictures: Callable[[Sequence[str], Sequence[str], Sequence[int]], Tensor], prompt: Prompt | Said, label: str,
 ) -> None:  # fmt: skip
     """Make each window's picture and wave in batches, join a clip's windows, write it into `part`, and gather all in `out`."""
     import torch

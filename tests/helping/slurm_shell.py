@@ -21,7 +21,8 @@ def put(folder: Path, sweeps: Mapping[str, str]) -> Path:
     """`folder` with the sweeps in it, each given by what stands below COMMON."""
     (folder / "sweeps").mkdir()
     for name, runs in sweeps.items():
-        (folder / "sweeps" / f"{name}.yaml").write_text(f"{COMMON.rstrip()}\n{runs.strip()}\n")
+        common = COMMON.replace("data.test=1 data.train=2 ", "") if "data=folder" in runs else COMMON
+        (folder / "sweeps" / f"{name}.yaml").write_text(f"{common.rstrip()}\n{runs.strip()}\n")
     return folder
 
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from slurm_shell import PATIENCE_S, bench, calmly, checkpoint, command, environment, jobs, put, queued, running, said, told, until
 
@@ -25,6 +26,7 @@ runs:
     "left": "runs: ['control=none predicted=none sampling.seed=1,2']",
     "right": "runs: ['control=none predicted=none sampling.seed=2']\nreferences: [control=none]",
     "gone": "runs: ['control=none predicted=none sampling.seed=3']",
+    "many": "runs: ['control=none predicted=none prompt=generic data=folder data.root=sounds machine.shards=3']",
     "long": "runs: ['control=onset predicted=none controlnet.training.steps=100000']",
 }
 LR = ControlNet().training.lr  # of what the sweep does not say
@@ -147,6 +149,34 @@ def test_two_sweeps_at_once_make_what_they_share_once(lab):
     assert {key.partition("-")[0] for key in shared} >= {"sound", "score", "films"}
     logs = [jobs(lab)[key]["log"] for key in shared]
     assert all(Path(log).read_text().count("Starting with") == 1 for log in logs)  # submitit's word, once a job
+
+
+def test_what_is_decoded_by_an_array_is_what_one_process_decodes_also_where_one_share_is_ended(lab, tmp_path):
+    from bench import artefacts
+    from bench.context import Context
+    from bench.data.folder import Folder
+    from bench.media import write_wav
+    from bench.store import Store
+
+    (lab / "sounds").mkdir()
+    for k in range(100):
+        write_wav(lab / "sounds" / f"c{k:02d}.wav", np.random.default_rng(k).normal(0, 0.1, 8000 + k), 16000)
+    rows = "".join(f"c{k:02d},c{k:02d}.wav,{'train' if k else 'test'}\n" for k in range(100))
+    (lab / "sounds" / "labels.csv").write_text(f"id,file,split\n{rows}")
+    printed = bench(lab, "sweep", "many")
+    submitted = dict(reversed(found) for found in re.findall(r"^(\S+)  (\S+)$", printed, re.MULTILINE))
+    shares = {key: id for key, id in submitted.items() if key.endswith("of3")}
+    clips = min(shares).partition(".")[0]
+    assert sorted(shares) == [f"{clips}.{number}of3" for number in (1, 2, 3)]
+    assert len({id.partition("_")[0] for id in shares.values()}) == 1  # one array
+    told("scancel", shares[f"{clips}.3of3"])
+    until(lambda: not queued(), "the end of all jobs")
+    assert "1 runs: 1 done" in bench(lab, "status", "many")
+    assert all(said(lab, f"{clips}.{number}of3")["state"] == "done" for number in (1, 2))
+    alone = Store(tmp_path, Context(quiet=True))(artefacts.clips, Folder(str(lab / "sounds")))
+    assert alone.name == clips
+    for path in (p for p in alone.iterdir() if p.name != "made.json"):
+        assert (lab / "results" / "cache" / clips / path.name).read_bytes() == path.read_bytes()
 
 
 def test_cancelled_jobs_stay_cancelled_and_go_on_when_asked_again(lab):
