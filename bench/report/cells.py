@@ -13,7 +13,7 @@ import numpy as np
 from bench import strangers
 from bench.metrics import column_ids, columns
 from bench.metrics.base import Metric
-from bench.report.select import WORDS_SEED, Group, Kept, of_row
+from bench.report.select import SEEDS, WORDS_SEED, Group, Kept, of_row
 from bench.report.spec import Form, RowSpec, Spec
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Cells:
         if len(done) > 1 and any(r.outside for r in done):
             ids = ", ".join(r.id for r in done)
             return [], f"several systems are scored for this row (records {ids}): keep one of them in the results folder"
-        other = {k for r in done for k in r.flat if k.startswith(self.spec.components) and k != WORDS_SEED}
+        other = {k for r in done for k in r.flat if k.startswith(self.spec.components) and k not in (*SEEDS, WORDS_SEED)}
         differ = sorted(k for k in other if len({json.dumps(r.flat.get(k)) for r in done}) > 1)
         if differ:
             values = {k: sorted({json.dumps(r.flat.get(k)) for r in done}) for k in differ}
