@@ -68,6 +68,15 @@ class Cells:
             self._made[key] = Cell(why=why) if why else self._mean(records, column)
         return self._made[key]
 
+    def paired(self, rows: tuple[RowSpec, RowSpec], form: Form, column: Column) -> list[Cell]:
+        """The cells of two rows over the seeds that both have: what is compared was trained and drawn alike."""
+        found, alone = [self.records(row, form)[0] for row in rows], [self.cell(row, form, column) for row in rows]
+        if not all(found):
+            return alone
+        shared = {r.seed for r in found[0]} & {r.seed for r in found[1]}
+        some = [[r for r in records if r.seed in shared] for records in found]
+        return [self._mean(records, column) for records in some] if shared else [Cell(why="no seed in common")] * 2
+
     def records(self, row: RowSpec, form: Form) -> tuple[list[Kept], str]:
         """(records of one place of the table, one per seed; why there are none)."""
         mine = [r for r in self.group.records if of_row(r, row)]
