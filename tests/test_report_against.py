@@ -61,6 +61,26 @@ def test_pseudo_words_are_compared_with_pseudo_words(keep, tmp_path):
     assert lost.cell.value == pytest.approx(-0.05, abs=1e-3)
 
 
+def test_seeds_of_a_row_that_names_a_predictor_s_setting_are_averaged(keep, tmp_path):
+    for seed in (0, 1):
+        made(keep, tmp_path, seed=seed, predictor={"training": {"seed": seed}}.items())
+        made(keep, tmp_path, worse=0.3, seed=seed, predictor={"training": {"seed": seed}, "padding": "target"}.items())
+    lost = cell(
+        table(report(str(SPEC), [tmp_path]), "differences predicted hints"), "padding as target", "predicted hints", "mkl"
+    )
+    assert lost.cell.value == pytest.approx(0.6, abs=0.01)
+
+
+def test_only_seeds_that_both_rows_have_are_compared(keep, tmp_path):
+    made(keep, tmp_path)
+    made(keep, tmp_path, worse=0.9, seed=1, predictor={"training": {"seed": 1}}.items())
+    made(keep, tmp_path, worse=0.3, control={"composed": "twice"}.items())
+    made(keep, tmp_path, worse=0.3, seed=2, predictor={"training": {"seed": 2}, "padding": "target"}.items())
+    costs = table(report(str(SPEC), [tmp_path]), "differences predicted hints")
+    assert cell(costs, "composed twice", "predicted hints", "mkl").cell.value == pytest.approx(0.6, abs=0.01)
+    assert "no seed in common" in " ".join(costs.below)
+
+
 def test_a_departure_stands_in_no_table_that_does_not_name_it(keep, tmp_path):
     made(keep, tmp_path)
     made(keep, tmp_path, "none")

@@ -53,8 +53,8 @@ def _table(cells: Cells, form: Form, rows: list[RowSpec], above: Sequence[str]) 
 
 
 def _apart(cells: Cells, row: RowSpec, other: RowSpec, form: Form, column: Column) -> tuple[Difference | None, str]:
-    """(row minus other, why there is none)."""
-    own, beside = cells.cell(row, form, column), cells.cell(other, form, column)
+    """(row minus other over the seeds that both have, why there is none)."""
+    own, beside = cells.paired((row, other), form, column)
     apart = difference(own, beside)
     return apart, "" if apart else own.why or beside.why or "no per-clip values"
 

@@ -13,7 +13,7 @@ import numpy as np
 from bench import strangers
 from bench.metrics import column_ids, columns
 from bench.metrics.base import Metric
-from bench.report.select import WORDS_SEED, Group, Kept, of_row
+from bench.report.select import SEEDS, WORDS_SEED, Group, Kept, of_row
 from bench.report.spec import Form, RowSpec, Spec
 
 if TYPE_CHECKING:
@@ -68,6 +68,15 @@ class Cells:
             self._made[key] = Cell(why=why) if why else self._mean(records, column)
         return self._made[key]
 
+    def paired(self, rows: tuple[RowSpec, RowSpec], form: Form, column: Column) -> list[Cell]:
+        """The cells of two rows over the seeds that both have: what is compared was trained and drawn alike."""
+        found, alone = [self.records(row, form)[0] for row in rows], [self.cell(row, form, column) for row in rows]
+        if not all(found):
+            return alone
+        shared = {r.seed for r in found[0]} & {r.seed for r in found[1]}
+        some = [[r for r in records if r.seed in shared] for records in found]
+        return [self._mean(records, column) for records in some] if shared else [Cell(why="no seed in common")] * 2
+
     def records(self, row: RowSpec, form: Form) -> tuple[list[Kept], str]:
         """(records of one place of the table, one per seed; why there are none)."""
         mine = [r for r in self.group.records if of_row(r, row)]
@@ -82,7 +91,7 @@ class Cells:
         if len(done) > 1 and any(r.outside for r in done):
             ids = ", ".join(r.id for r in done)
             return [], f"several systems are scored for this row (records {ids}): keep one of them in the results folder"
-        other = {k for r in done for k in r.flat if k.startswith(self.spec.components) and k != WORDS_SEED}
+        other = {k for r in done for k in r.flat if k.startswith(self.spec.components) and k not in (*SEEDS, WORDS_SEED)}
         differ = sorted(k for k in other if len({json.dumps(r.flat.get(k)) for r in done}) > 1)
         if differ:
             values = {k: sorted({json.dumps(r.flat.get(k)) for r in done}) for k in differ}
