@@ -46,11 +46,16 @@ def sample(
     torch = ctx.torch()
     from melqcd.sampling import clip_noise, generate
 
-    model = backbone.load(ctx.device)
+    model = ctx.kept(("backbone", backbone), lambda: backbone.load(ctx.device))
     drawn = Hints(control, hints, model.scale) if control is not None and hints is not None else None
-    loaded = how.load(net, model) if how is not None and net is not None else None
+    loaded = (
+        ctx.kept(("controlnet", backbone, how, net), lambda: how.load(net, model))
+        if how is not None and net is not None
+        else None
+    )
     wordy = inverted(inversion, adapter, looks, model)
     empty = model.words([""])
+    voice = ctx.kept(("voice", backbone), lambda: backbone.voice(ctx.device))
 
     def pictures(ids: Sequence[str], labels: Sequence[str], firsts: Sequence[int]) -> Tensor:
         words = model.words(labels) if wordy is None else wordy(labels, ids)
@@ -68,7 +73,7 @@ def sample(
     ids = [i for i in drawable if wordy is None or i in wordy]
     if wordy is not None:
         wordy.check(prompt_of(known.rows[i].label, prompt, clip=i) for i in ids)
-    _sounds(out, part, ctx, known, ids, model, backbone.voice(ctx.device), pictures, prompt, "sampling")
+    _sounds(out, part, ctx, known, ids, model, voice, pictures, prompt, "sampling")
     skipped = {"no hint": sorted(set(known.ids(split)) - set(drawable))}
     if wordy is not None:
         skipped |= {"no picture": sorted(set(drawable) - set(ids))}
