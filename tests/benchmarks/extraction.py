@@ -7,7 +7,6 @@ one in fifty broken, to a temporary folder. Every measurement is a process of it
 import hashlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -84,7 +83,7 @@ def child(what: str, root: str, results: str, count: str, stage: str, *more: str
     else:
         store.need(folder)
     told = {"s": time.perf_counter() - began, "cpu": sum(os.times()[:4]) - cpu, "mb": peak_mb(), "folder": str(folder)}
-    print(json.dumps(told | {"workers": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024}))
+    print(json.dumps(told))
 
 
 def start(*words: object) -> subprocess.Popen:
@@ -155,7 +154,7 @@ def main(few: int, many: int, rows: int) -> None:
                 got = result(start("make", root, root / f"r{count}", count, stage))
                 rate = f"{count / got['s']:.0f} clips a second, {count / got['cpu']:.0f} a second of a core"
                 print(
-                    f"{stage} of {count}: {got['s']:.1f} s, {rate}, peak {got['mb']} MB, of a worker {got['workers']} MB",
+                    f"{stage} of {count}: {got['s']:.1f} s, {rate}, peak {got['mb']} MB",
                     flush=True,
                 )
                 if stage == "clips":
