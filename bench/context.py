@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +51,7 @@ class Context:
     micro_batch: int = 0  # clips per forward pass; 0: the whole batch
     compile: bool = False  # let torch.compile have the networks that steps are made of
     share: Share | None = None  # of the pieces of one artefact, where several processes make them
+    networks: dict | None = None  # loaded for one artefact and kept for the next, by what they are; None: none are kept
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
@@ -65,6 +66,14 @@ class Context:
         """Call between steps, after a state that can be resumed: raises Stopped once somebody asked to stop."""
         if self._stop.is_set():
             raise Stopped("stopped on request")
+
+    def kept(self, what: Hashable, load: Callable[[], T]) -> T:
+        """The network `what`: loaded, or where networks are kept the one that was loaded before."""
+        if self.networks is None:
+            return load()
+        if what not in self.networks:
+            self.networks[what] = load()
+        return self.networks[what]
 
     def torch(self):
         """torch, with this context's number of threads set: import it through here in stages."""

@@ -156,6 +156,7 @@ def generate(
     words: that describe `x`, for the command that trains what is not there. Raises Refused before anything is made.
     """
     x = ready(x)
+    store.ctx.networks = {}  # each video is made by itself: they are loaded once for all
     for video in texts:
         shown(Item(stem(video.name), "test", None, video), 16000)  # BadMedia names the one without a picture
     wanted = []

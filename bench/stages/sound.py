@@ -46,12 +46,17 @@ def sample(
     torch = ctx.torch()
     from melqcd.sampling import clip_noise, generate
 
-    model = backbone.load(ctx.device)
+    model = ctx.kept(("backbone", backbone, sampler.precision), lambda: backbone.load(ctx.device))
     model.narrow(sampler.precision)
     drawn = Hints(control, hints, model.scale) if control is not None and hints is not None else None
-    loaded = how.load(net, model) if how is not None and net is not None else None
+    loaded = (
+        ctx.kept(("controlnet", backbone, how, net), lambda: how.load(net, model))
+        if how is not None and net is not None
+        else None
+    )
     wordy = inverted(inversion, adapter, looks, model)
     empty = model.words([""])
+    voice = ctx.kept(("voice", backbone), lambda: backbone.voice(ctx.device))
     ctx.compiled(model.unet, loaded)
 
     def pictures(ids: Sequence[str], labels: Sequence[str], firsts: Sequence[int]) -> Tensor:
@@ -72,7 +77,7 @@ def sample(
     ids = [i for i in drawable if wordy is None or i in wordy]
     if wordy is not None:
         wordy.check(prompt_of(known.rows[i].label, prompt, clip=i) for i in ids)
-    _sounds(out, part, ctx, known, ids, model, backbone.voice(ctx.device), pictures, prompt, "sampling")
+    _sounds(out, part, ctx, known, ids, model, voice, pictures, prompt, "sampling")
     skipped = {"no hint": sorted(set(known.ids(split)) - set(drawable))}
     if wordy is not None:
         skipped |= {"no picture": sorted(set(drawable) - set(ids))}

@@ -82,9 +82,8 @@ def child(what: str, root: str, results: str, count: str, stage: str, *more: str
         store.share(folder, *map(int, more))
     else:
         store.need(folder)
-    print(
-        json.dumps({"s": time.perf_counter() - began, "cpu": sum(os.times()[:4]) - cpu, "mb": peak_mb(), "folder": str(folder)})
-    )
+    told = {"s": time.perf_counter() - began, "cpu": sum(os.times()[:4]) - cpu, "mb": peak_mb(), "folder": str(folder)}
+    print(json.dumps(told))
 
 
 def start(*words: object) -> subprocess.Popen:
@@ -154,7 +153,10 @@ def main(few: int, many: int, rows: int) -> None:
             for stage in ("clips", "features", "signals"):
                 got = result(start("make", root, root / f"r{count}", count, stage))
                 rate = f"{count / got['s']:.0f} clips a second, {count / got['cpu']:.0f} a second of a core"
-                print(f"{stage} of {count}: {got['s']:.1f} s, {rate}, peak {got['mb']} MB", flush=True)
+                print(
+                    f"{stage} of {count}: {got['s']:.1f} s, {rate}, peak {got['mb']} MB",
+                    flush=True,
+                )
                 if stage == "clips":
                     whole = contents(got["folder"])
         same = killed(root, root / "killed", many) == whole
