@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.text import Text
 
+INDENT, LONGEST = "  ", 36  # of a name that goes on below; the width up to which a word of it stays whole
 WITHIN, BETWEEN = 1, 3  # spaces between columns of one group, and between groups
 
 
@@ -24,7 +25,8 @@ class Grid:
 
     def add(self, name: str, cells: Sequence[str], style: str = "") -> None:
         """One line, with the rest of a long name below it; `style` is rich's (bold, dim)."""
-        first, *rest = [name] if len(name) <= self.names else wrap(name, self.names, subsequent_indent="  ")
+        words = max(map(len, name.split()), default=0) + len(INDENT)  # one that is not much too long is not cut
+        first, *rest = wrap(name, max(self.names, min(words, LONGEST)), subsequent_indent=INDENT) or [""]
         self.rows += [(first, list(cells), style), *((more, [""] * len(cells), style) for more in rest)]
 
     def text(self) -> Text:

@@ -1,6 +1,7 @@
 """Fixtures for all: where the shared reference material lies, and one torch thread per worker."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,20 @@ def shared() -> Path:
     if not (SHARED / "README.md").exists():
         pytest.skip(f"reference material is not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def detfill(shared):
+    """The goldens' own module: deterministic weights and inputs by name. Nothing is written beside it."""
+    folder = str(shared / "goldens" / "checkpoints")
+    sys.path.insert(0, folder)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        import detfill
+    finally:
+        sys.path.remove(folder)
+        sys.dont_write_bytecode = before
+    return detfill
 
 
 # ---- records that no run made: what reports are tested with ----------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """EnCodec's codes as a control signal: the codec against the reference, the slots against the codec."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -35,16 +34,9 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def released(shared):
+def released(shared, detfill):
     """(state under the original's names, what the reference said) of the seeded 24 kHz network."""
     folder = shared / "goldens" / "checkpoints"
-    sys.path.insert(0, str(folder))
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        import detfill
-    finally:
-        sys.path.remove(str(folder))
-        sys.dont_write_bytecode = before
     manifest = detfill.load_manifest(folder / "manifests" / "encodec_24khz_original.json")
     state = {k: torch.from_numpy(v) for k, v in detfill.fill_manifest(manifest).items()}
     state |= {k: torch.ones(e["shape"]) for k, e in manifest["entries"].items() if k.endswith("inited")}

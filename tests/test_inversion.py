@@ -1,17 +1,16 @@
 """Textual inversion: the released adapter's numbers, where its words stand in a prompt, and the whole chain with it."""
 
 import json
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tiny import SCALE, Brightness, backbone
 
 from bench import chain
 from bench.backbones import Lab as LabBackbone
 from bench.context import Context
-from bench.encoders import Encoder
 from bench.errors import Failed, Stopped
 from bench.experiment import Experiment
 from bench.run import Row, control_name, rows_of, run
@@ -20,11 +19,9 @@ from bench.store import Store
 from controls import load
 from melqcd.backbone import Backbone
 from melqcd.inversion import InversionAdapter, load_released, places, written
-from melqcd.mel import MelScale
 from melqcd.sampling import DPMSolver
 from melqcd.settings import V2X, Adapter, ControlNet, NoInversion, Training
 
-SCALE = MelScale(bins=32, frames=256)
 SHORT = Training(steps=4, batch=4)
 
 
@@ -32,14 +29,9 @@ SHORT = Training(steps=4, batch=4)
 
 
 @pytest.fixture(scope="module")
-def released(shared):
+def released(shared, detfill):
     """(weights by published name, the golden's arrays); entries that begin with `inversion_adapter.`."""
     folder = shared / "goldens" / "checkpoints"
-    sys.path.insert(0, str(folder))
-    try:
-        import detfill
-    finally:
-        sys.path.remove(str(folder))
     manifest = detfill.load_manifest(folder / "manifests" / "melqcd_cldm.json")
     weights = {k: torch.from_numpy(v) for k, v in detfill.fill_manifest(manifest, "inversion_adapter.").items()}
     return weights, np.load(folder / "melqcd_cldm_text.npz")
@@ -86,16 +78,8 @@ def test_names_and_shapes_are_the_released_ones(shared):
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    from bench.lab.networks.diffusion import Diffusion
-    from bench.lab.networks.vae import VAE
-    from bench.lab.world import KINDS
-
-    torch.manual_seed(0)
-    folder, labels = tmp_path_factory.mktemp("backbone"), [kind.prompt for kind in KINDS]
-    vae = VAE(widths=(8, 16, 16)).build()
-    Diffusion(widths=(16, 32), words=16).begin(vae, labels, SCALE, tmp_path_factory.mktemp("tokens")).save(folder)
-    return str(folder)
+def path(tmp_path_factory) -> str:
+    return backbone(tmp_path_factory.mktemp("backbone"))
 
 
 @pytest.fixture(scope="module")
@@ -166,22 +150,6 @@ def test_impossible_settings_are_refused(wrong):
 
 
 # ---- the chain -------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Brightness(Encoder):
-    """Means of four quarters of the picture."""
-
-    def identity(self):
-        return {"weights": "none"}
-
-    def load(self, device):
-        def of(frames):
-            x = frames.astype(np.float32).mean(-1) / 255
-            h, w = x.shape[1] // 2, x.shape[2] // 2
-            return np.stack([x[:, :h, :w], x[:, :h, w:], x[:, h:, :w], x[:, h:, w:]], 1).mean((2, 3))
-
-        return of
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from terminal import status
 
-from bench.cli import main
 from bench.errors import Refused
 from bench.jobs.keeping import sweeps
 from bench.jobs.ledger import Entry, Ledger
@@ -38,14 +38,6 @@ def elsewhere(tmp_path, monkeypatch):
     Path("sweeps").mkdir()
     Path("sweeps/small.yaml").write_text(SMALL)
     return tmp_path
-
-
-def status(*words: str) -> int:
-    try:
-        main(list(words))
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def entry(key: str, *after: str, id: str = "7", system: str = "slurm") -> Entry:

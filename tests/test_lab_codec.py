@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from by_hand import Once, made
 
-from bench.context import Context
 from bench.data.lab import Lab
 from bench.errors import Stopped
 from bench.lab.networks.books import begin, kmeans, move, quantised
@@ -21,28 +21,6 @@ from melqcd.mel import to_image
 from melqcd.settings import Training
 
 LITTLE = Codec(filters=2, width=8, codes=16, frames=12, free=0.5, training=Training(steps=4, batch=4, lr=1e-3))
-
-
-class Once(Context):
-    """Asked to stop after so many steps."""
-
-    def __init__(self, after: int):
-        super().__init__(quiet=True, workers=1)
-        self.after = after
-
-    def track(self, items, label, *, total=None, start=0):
-        for n, item in enumerate(items):
-            if n == self.after:
-                self.stop()
-            yield item
-
-
-def made(stage, folder, *parts, ctx=None):
-    out, part = folder / "out", folder / "part"
-    for place in (out, part):
-        place.mkdir(parents=True, exist_ok=True)
-    stage(out, part, ctx or Context(quiet=True, workers=1), *parts)
-    return out
 
 
 @pytest.fixture(scope="module")

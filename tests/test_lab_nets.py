@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from by_hand import Once, made
 
-from bench.context import Context
 from bench.data.lab import Lab
 from bench.lab.networks.diffusion import CALLED, Diffusion, diffusion
 from bench.lab.networks.tokens import write_tokenizer
@@ -22,28 +22,6 @@ from melqcd.settings import Training
 LITTLE = Training(steps=4, batch=4, lr=1e-3)
 COMPRESSOR = VAE(widths=(8, 8, 16, 16), training=LITTLE)
 SPEAKER = Diffusion(widths=(16, 32), words=16, training=LITTLE)
-
-
-class Once(Context):
-    """Asked to stop after so many checks or steps."""
-
-    def __init__(self, after: int):
-        super().__init__(quiet=True, workers=1)
-        self.after = after
-
-    def track(self, items, label, *, total=None, start=0):
-        for n, item in enumerate(items):
-            if n == self.after:
-                self.stop()
-            yield item
-
-
-def made(stage, folder, *parts, ctx=None):
-    out, part = folder / "out", folder / "part"
-    part.mkdir(parents=True, exist_ok=True)
-    out.mkdir(exist_ok=True)
-    stage(out, part, ctx or Context(quiet=True, workers=1), *parts)
-    return out
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """The predictor: parity with the released one, slots and padding, what each loss learns, ACC and Sim."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -19,13 +17,9 @@ SMALL = V2X(width=16, depth=2, heads=2, bias=8, dropout=0.0)
 
 
 @pytest.fixture
-def golden(shared, monkeypatch):
+def golden(shared, detfill):
     """(manifest's tensors by name, golden arrays, input stream)."""
     folder = shared / "goldens" / "checkpoints"
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    import detfill
-
     manifest = detfill.load_manifest(folder / "manifests" / "melqcd_codepredictor.json")
     weights = {k: torch.from_numpy(v) for k, v in detfill.fill_manifest(manifest).items()}
     return weights, np.load(folder / "melqcd_codepredictor.npz"), detfill.fill

@@ -1,5 +1,7 @@
 """A report that nobody wrote, and curves over a setting."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.errors import Refused
@@ -57,3 +59,22 @@ def test_a_long_name_of_a_row_goes_on_below_in_the_terminal():
     grid = Grid([("", "a")], names=12)
     grid.add("melqcd, true hints", ["1"])
     assert grid.text().plain.splitlines()[-2:] == ["melqcd, true   1", "  hints"]
+    grid.add("none, prompt=generic", ["2"])
+    assert grid.text().plain.splitlines()[-2:] == ["none,              2", "  prompt=generic"]  # a word stays whole
+
+
+def test_no_line_of_a_table_is_wider_than_the_terminal(results):
+    from io import StringIO
+
+    from rich.console import Console
+
+    from bench.report.render import to_terminal
+
+    tables = report("all", [results]).tables
+    for width in (60, 80, 160):
+        said = Console(file=StringIO(), width=width, highlight=False, soft_wrap=True)
+        to_terminal(said, [replace(t, above=[], below=[], title="t") for t in tables])
+        lines = said.file.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        values = [cell.text.partition(" [")[0] for table in tables for row in table.lines for cell in row.cells]
+        assert all(value in said.file.getvalue() for value in values)

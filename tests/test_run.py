@@ -1,17 +1,20 @@
 """The whole chain on a handful of lab clips with tiny seeded networks: what is made, shared, resumed and kept."""
 
 import json
+import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
+from tiny import SCALE, Brightness
 
 from bench import chain
 from bench.backbones import Lab as LabBackbone
 from bench.context import Context
-from bench.encoders import Encoder
 from bench.errors import Stopped
 from bench.experiment import Experiment
 from bench.ragged import Ragged
@@ -21,43 +24,13 @@ from bench.run import rows_of, run
 from bench.settings import component
 from bench.store import Store
 from controls import load
-from melqcd.mel import MelScale
 from melqcd.sampling import DPMSolver
 from melqcd.settings import V2X, ControlNet, Training
-
-SCALE = MelScale(bins=32, frames=256)
-
-
-@dataclass(frozen=True)
-class Brightness(Encoder):
-    """Means of four quarters of the picture: enough to be predicted from."""
-
-    def identity(self):
-        return {"weights": "none"}
-
-    def load(self, device):
-        def of(frames):
-            x = frames.astype(np.float32).mean(-1) / 255
-            h, w = x.shape[1] // 2, x.shape[2] // 2
-            return np.stack([x[:, :h, :w], x[:, :h, w:], x[:, h:, :w], x[:, h:, w:]], 1).mean((2, 3))
-
-        return of
 
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory) -> LabBackbone:
-    import torch
-
-    from bench.lab.networks.diffusion import Diffusion
-    from bench.lab.networks.vae import VAE
-    from bench.lab.world import KINDS
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("backbone")
-    labels = [kind.prompt for kind in KINDS]
-    vae = VAE(widths=(8, 16, 16)).build()
-    Diffusion(widths=(16, 32), words=16).begin(vae, labels, SCALE, tmp_path_factory.mktemp("tokens")).save(folder)
-    return LabBackbone(str(folder))
+    return LabBackbone(tiny.backbone(tmp_path_factory.mktemp("backbone")))
 
 
 def experiment(backbone: LabBackbone) -> Experiment:
@@ -227,8 +200,9 @@ print("MADE", store.made, "HEAVY", sorted({"torch", "diffusers", "transformers"}
 
 def test_a_run_that_finds_everything_imports_no_torch(done, backbone):
     results, _ = done
-    command = [sys.executable, "-c", CACHED, Brightness.__module__, __file__, backbone.path, str(results)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", CACHED, "as_a_test", __file__, backbone.path, str(results)]
+    paths = {**os.environ, "PYTHONPATH": str(Path(tiny.__file__).parent)}
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=paths).stdout
     assert "MADE [] HEAVY []" in told
     assert "melqcd, predicted" in told
 

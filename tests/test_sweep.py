@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from terminal import status
 
 from bench import shelf
-from bench.cli import main
 from bench.errors import Refused
 from bench.record import frame
 from bench.sweep import checked, composed, read
@@ -37,14 +37,6 @@ def put(text: str, name: str = "small") -> str:
     Path("sweeps").mkdir(exist_ok=True)
     Path("sweeps", f"{name}.yaml").write_text(text)
     return name
-
-
-def status(*words: str) -> int:
-    try:
-        main(list(words))
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "sweeps").glob("[!p]*.yaml")), ids=lambda p: p.stem)

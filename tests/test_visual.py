@@ -1,7 +1,6 @@
 """Features of pictures: parity with the published encoders, windows and their cheaper ways, preprocessing, files that do not fit."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -13,15 +12,6 @@ from melqcd.synchformer import UNUSED, Synchformer, load_synchformer, save_synch
 from melqcd.visual import clip_pixels, load_looks, looks_features, motion_features, square
 
 SMALL = MotionSize(image=32, patch=16, window=8, width=16, blocks=2, heads=2)
-
-
-@pytest.fixture
-def detfill(shared, monkeypatch):
-    monkeypatch.syspath_prepend(str(shared / "goldens" / "checkpoints"))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    import detfill
-
-    return detfill
 
 
 @pytest.fixture

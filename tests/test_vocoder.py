@@ -1,7 +1,6 @@
 """Spectrogram to sound: parity with the published HiFi-GAN, what Griffin-Lim keeps, integers that do not wrap, files that do not fit."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -20,12 +19,8 @@ def small():
     return HifiGan(SMALL).eval()
 
 
-def test_the_published_vocoder_says_what_it_said(shared, monkeypatch, tmp_path):
+def test_the_published_vocoder_says_what_it_said(shared, detfill, tmp_path):
     folder = shared / "goldens" / "checkpoints"
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    import detfill
-
     manifest = detfill.load_manifest(folder / "manifests" / "auffusion_vocoder.json")
     state = {k.removeprefix("generator."): torch.from_numpy(v) for k, v in detfill.fill_manifest(manifest).items()}
     torch.save({"generator": state}, tmp_path / "vocoder.pt")

@@ -139,20 +139,28 @@ def tex(text: str) -> str:
 
 
 def to_terminal(console: Console, tables: Sequence[Table]) -> None:
-    """Print each table, a group of columns at a time where it is wider than the terminal."""
+    """Print each table, a group of columns or half of one at a time where it is wider than the terminal."""
     for table in tables:
         console.print(plain(table.title), style="bold", markup=False)
         for line in table.above:
             console.print(plain(line), markup=False)
-        every = list(range(len(table.columns)))
-        parts = [_grid(table, every)]
-        if max(map(len, parts[0].plain.splitlines())) > console.width:
-            parts = [_grid(table, list(members)) for _, members in groupby(every, key=lambda i: table.columns[i][0])]
-        for part in parts:
+        for part in _fitting(table, range(len(table.columns)), console.width):
             console.print(part)
         for line in table.below:
             console.print(plain(line), markup=False)
         console.print()
+
+
+def _fitting(table: Table, shown: Sequence[int], width: int) -> list[Text]:
+    """One grid if it is not wider than `width`; else one for each group of columns, or each half of a group."""
+    whole = _grid(table, shown)
+    if max(map(len, whole.plain.splitlines())) <= width or len(shown) == 1:
+        return [whole]
+    parts = [list(members) for _, members in groupby(shown, key=lambda i: table.columns[i][0])]
+    if len(parts) == 1:
+        half = (len(shown) + 1) // 2
+        parts = [shown[:half], shown[half:]]
+    return [grid for part in parts for grid in _fitting(table, part, width)]
 
 
 def _grid(table: Table, shown: Sequence[int]) -> Text:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -48,14 +47,7 @@ def stream(name: str, count: int) -> np.ndarray:
 class Goldens:
     """The fill rule, the manifests and the reference outputs."""
 
-    def __init__(self, folder: Path):
-        sys.path.insert(0, str(folder))
-        before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-        try:
-            import detfill
-        finally:
-            sys.path.remove(str(folder))
-            sys.dont_write_bytecode = before
+    def __init__(self, folder: Path, detfill):
         self.rule, self.folder = detfill, folder
         assert np.array_equal(stream(f"{folder.name}.w", 70_001), detfill.s_unit(f"{folder.name}.w", 70_001))
         detfill.s_unit = stream  # the same numbers in a fifth of the time
@@ -86,8 +78,8 @@ class Goldens:
 
 
 @pytest.fixture(scope="session")
-def goldens(shared) -> Goldens:
-    return Goldens(shared / "goldens" / "checkpoints")
+def goldens(shared, detfill) -> Goldens:
+    return Goldens(shared / "goldens" / "checkpoints", detfill)
 
 
 class Measured:
