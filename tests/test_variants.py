@@ -147,7 +147,7 @@ def test_padding_is_taught_where_it_is_a_target_and_ignored_otherwise(tmp_path):
         with RaggedWriter(tmp_path, name, dtype=kind, tail=(n,)) as writer:
             writer.add("short", np.full((5, n), 2, kind))
     (tmp_path / "signal.json").write_text(json.dumps({"step": 4}))
-    clean, padded = (Pairs(MelQCD(), tmp_path, tmp_path, 8, padded=p).of(["short"]) for p in (False, True))
+    clean, padded = (Pairs(MelQCD(), tmp_path, tmp_path, 8, None, padded=p).of(["short"]) for p in (False, True))
     assert clean["valid"].sum() == 5 and padded["valid"].all()
     assert padded["code"][0, 0].tolist() == [2] * 5 + [0] * 3
     assert padded["energy"][0, 0].tolist() == pytest.approx([2] * 5 + [0.684827] * 3, abs=1e-5)

@@ -50,7 +50,7 @@ def sample(
     model.narrow(sampler.precision)
     drawn = Hints(control, hints, model.scale) if control is not None and hints is not None else None
     loaded = (
-        ctx.kept(("controlnet", backbone, how, net), lambda: how.load(net, model))
+        ctx.kept(("controlnet", backbone, how, net, sampler.precision), lambda: how.load(net, model))
         if how is not None and net is not None
         else None
     )
