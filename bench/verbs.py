@@ -29,7 +29,9 @@ def add(verb) -> None:
     sub.add_argument("--out", type=Path, help="a folder for the tables, the page and the picture as PNG and SVG")
     sub.add_argument("--votes", type=Path, metavar="FILE", help="votes that the page for blind listening exported")
     sub.add_argument("--budget", type=float, default=64, metavar="MB", help="of sounds and pictures beside the page (default 64)")
-    sub.add_argument("--where", nargs="*", default=[], metavar="PATH=VALUE", help="only such records: experiment.prompt=label")
+    sub.add_argument(
+        "--where", nargs="*", action="extend", default=[], metavar="PATH=VALUE", help="only such records: experiment.prompt=label"
+    )
     tuning.add(verb, WORDS)
 
 

@@ -14,7 +14,9 @@ def add(verb) -> None:
     data = _group(verb, "data", "look at a data set: `bench data check data=... data.root=...`")
     sub = data("check", data_check, "counts, missing and bad files, duplicates, leaks between splits")
     sub.add_argument("words", nargs="*", help=WORDS)
-    sub.add_argument("--against", nargs="*", default=[], metavar="NAME=VALUE", help="another data set that must share no clip")
+    sub.add_argument(
+        "--against", nargs="*", action="extend", default=[], metavar="NAME=VALUE", help="another data set that must share no clip"
+    )
     sub.add_argument("--names", action="store_true", help="look at the lists alone, decode nothing")
     sub.add_argument(
         "--leaks", type=Path, metavar="FILE", help="keep the test clips that the other learns from, for learn.exclude=FILE"

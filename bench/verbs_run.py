@@ -18,7 +18,7 @@ def add(verb) -> None:
     sub.add_argument("--reference", type=Path, required=True, help="folder of the real clips, with the same ids")
     sub.add_argument("--labels", type=Path, help="csv with columns id and label; default: labels.csv in or above the reference")
     sub.add_argument("--allow-missing", action="store_true", help="leave ids that one side lacks out of both, and say so")
-    sub.add_argument("--set", dest="words", nargs="*", default=[], metavar="NAME=VALUE", help=WORDS)
+    sub.add_argument("--set", dest="words", nargs="*", action="extend", default=[], metavar="NAME=VALUE", help=WORDS)
     sub = verb(
         "show",
         show,

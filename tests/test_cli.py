@@ -133,3 +133,18 @@ def test_what_failed_in_one_command_is_tried_again_by_the_next(elsewhere, capsys
     (cache / f"{judged.name}.failed").write_text('{"reason": "a disk was full", "traceback": ""}')
     assert told(capsys, "score", made, "--reference", real)[0] == 0
     assert judged.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("report table2 --where a=1 b=2 --where c=3", "where"),
+        ("data check --against a=1 b=2 --against c=3", "against"),
+        ("score made --reference real --set a=1 b=2 --set c=3", "words"),
+    ],
+)
+def test_an_option_said_twice_takes_what_both_say(line, name):
+    from bench.cli import _parser
+
+    parser, _ = _parser()
+    assert getattr(parser.parse_args(line.split()), name) == ["a=1", "b=2", "c=3"]
