@@ -111,3 +111,24 @@ def test_what_reports_take_for_clean_are_the_settings_defaults():
     clean = {k.removeprefix("experiment."): v for k, v in CLEAN.items() if not k.startswith("experiment.motion")}
     assert {k: getattr(getattr(x, k.split(".")[0]), k.split(".")[1]) for k in clean} == clean
     assert set(CLEAN) | {"experiment.inversion.is"} == {k for later in BEFORE.values() for k in later}
+
+
+def test_every_setting_that_came_later_has_a_value_for_older_records():
+    from dataclasses import fields, is_dataclass
+    from typing import get_type_hints
+
+    from bench.components import groups
+    from bench.experiment import Experiment
+    from bench.report.select import LATER
+
+    own = {name: [kind] for name, kind in get_type_hints(Experiment).items() if is_dataclass(kind)}
+    classes = own | {name: [group.find(n) for n in group.names()] for name, group in groups().items() if name != "machine"}
+    came = {
+        f"experiment.{part}.{f.name}"
+        for part, known in classes.items()
+        for c in known
+        for f in fields(c)
+        if "added" in f.metadata
+    }
+    assert came, "no setting is marked as one that came later"
+    assert came <= {k for told in (BEFORE, LATER) for later in told.values() for k in later}

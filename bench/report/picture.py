@@ -73,7 +73,9 @@ def draw(spec: Spec, group: Group) -> Figure | None:
         _panel(figure, grid[i // wide, i % wide], cells, column, found)
     _legend(figure, {p.label: p for _, found in panels for p in found}.values())
     about = group.about + (f". {WORLD}" if group.rendered else "")
-    figure.suptitle(f"Cost of a control signal against what it gives, from true to predicted hints\n{about}", fontsize=11)
+    told = textwrap.wrap(about, 100 * wide)[:3]  # as many lines as there is room for above the panels
+    title = "Cost of a control signal against what it gives, from true to predicted hints"
+    figure.suptitle("\n".join([title, *told]), fontsize=11 if len(told) == 1 else 9)
     return figure
 
 

@@ -23,6 +23,13 @@ BEFORE = {
     "experiment.predictor.width": {"experiment.predictor.supervised": 1.0, "experiment.predictor.padding": "ignored"},
     "experiment.motion.black_to": {"experiment.motion.black": "cut"},
 }
+# the same of settings that are no departure
+LATER = {
+    "experiment.control.is": {"experiment.looks.is": "LabLooks", "experiment.looks.path": ""},
+    "experiment.sampling.guidance": {"experiment.sampling.precision": "fp32"},
+    "experiment.predictor.width": {"experiment.predictor.path": ""},
+    "experiment.controlnet.widths": {"experiment.controlnet.path": ""},
+}
 # other values than these are departures of the published code: a report takes such records where it names the setting
 CLEAN = {k: v for later in BEFORE.values() for k, v in later.items() if not k.endswith(".is")}
 
@@ -107,7 +114,8 @@ def kept(folders: Sequence[Path]) -> list[Kept]:
     for folder in folders:
         for told in read(folder):
             found_in = flat(told)
-            older = {k: v for path, later in BEFORE.items() if path in found_in for k, v in later.items()}
+            both = (*BEFORE.items(), *LATER.items())
+            older = {k: v for path, later in both if path in found_in for k, v in later.items()}
             one = Kept(told, folder, {**older, **found_in})
             if one.id not in found or (one.done and not found[one.id].done):
                 found[one.id] = one
