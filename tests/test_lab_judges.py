@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from by_hand import made
 
 from bench.context import Context
 from bench.data.lab import Lab as Clips
@@ -31,14 +32,6 @@ from melqcd.visual import load_looks, looks_features
 
 LITTLE = Training(steps=2, batch=4, lr=1e-3)
 QUIET = Context(quiet=True, workers=1)
-
-
-def made(stage, folder, *parts):
-    out, part = folder / "out", folder / "part"
-    part.mkdir(parents=True)
-    out.mkdir()
-    stage(out, part, QUIET, *parts)
-    return out
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from by_hand import made
 
 from bench.context import Context
 from bench.data.lab import Lab as Clips
@@ -28,14 +29,6 @@ from melqcd.settings import Training
 LITTLE = Training(steps=2, batch=4, lr=1e-3)
 SMALL = Pair(size=24, width=16, what=8, when=4, training=LITTLE)
 QUIET = Context(quiet=True, workers=1)
-
-
-def made(stage, folder, *parts):
-    out, part = folder / "out", folder / "part"
-    part.mkdir(parents=True)
-    out.mkdir()
-    stage(out, part, QUIET, *parts)
-    return out
 
 
 @pytest.fixture(scope="module")
