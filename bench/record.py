@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class Record:
         try:
             results.mkdir(parents=True, exist_ok=True)
             told = asdict(self)
+            told["made"] |= {"written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # of two records the newer counts
             if rows is not None:
                 (results / "rows").mkdir(exist_ok=True)
                 told["rows"] = f"rows/{self.id}.csv"

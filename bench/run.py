@@ -12,6 +12,7 @@ from bench import artefacts, chain, closing, cost
 from bench.data.lab import WORLD
 from bench.experiment import Experiment
 from bench.identity import digest, told
+from bench.judges.base import told_judges
 from bench.record import Record
 from bench.store import Store, packages
 from controls import registry
@@ -178,7 +179,8 @@ def recorded(row: Row, store: Store, results: Path, words: list[str]) -> tuple[R
         words=[w for w in words if not w.startswith("machine")],  # where it was made is nobody's business
         experiment={"name": row.name} | told(row.x),
         scores=found,
-        facts=_facts(row, asked, results) | {"clips_hash": digest(sorted(set(rows["clip"])))},
+        facts=_facts(row, asked, results)
+        | {"clips_hash": digest(sorted(set(rows["clip"]))), "judges": told_judges(row.x.judges)},
         made=made,
     )
     if store.ctx.rank == 0:

@@ -153,6 +153,7 @@ def compare(systems: Sequence[System]) -> list[Comparison]:
 
 def _record(system: System, scored: Scored, facts: dict[str, Any], judges: Sequence[Judge], words: Sequence[str]) -> Record:
     """What is kept of one system; its id follows from what was scored, so that scoring it again replaces it."""
+    from bench.judges.base import told_judges
     from bench.record import Record
 
     against = [
@@ -167,6 +168,6 @@ def _record(system: System, scored: Scored, facts: dict[str, Any], judges: Seque
         words=list(words),
         experiment={"judges": {judge.name: plain(judge) for judge in judges}},
         scores=system.scores,
-        facts={**facts, "comparisons": against},
+        facts={**facts, "comparisons": against, "judges": told_judges(judges)},
         made={"scores": system.folder.name},
     )

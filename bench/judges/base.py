@@ -76,6 +76,13 @@ def write(out: Path, judge: Judge, ids: Iterable[str], heard: Iterable[tuple[str
         raise ValueError(f"the judge {judge.name} said nothing about {expected}")
 
 
+def told_judges(judges: Iterable[Judge]) -> dict[str, str]:
+    """{judge: digest of its settings and weights}, as a record keeps it: numbers of a judge that was taught again stand apart."""
+    from bench.identity import digest
+
+    return {judge.name: digest(judge) for judge in judges}
+
+
 def describe(judge: Judge) -> dict[str, Any]:
     """What stands beside the arrays: who made them."""
     return {"judge": judge.name, "provides": list(judge.provides), "classes": list(judge.classes()), "identity": judge.identity()}

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.errors import Refused
 from bench.metrics import columns
+from bench.report.judged import current
 from bench.report.select import SEEDS, Group, Kept, spoken
 from bench.report.spec import Form, RowSpec, Spec, Where
 
@@ -45,7 +46,10 @@ def together(records: Sequence[Kept], spec: Spec) -> list[Group]:
             same = {k: v for k, v in record.flat.items() if k.startswith(SAME) and not k.endswith(".root")}
             key = json.dumps([same, record.flat.get("facts.clips_hash", "")], sort_keys=True, default=str)
             found.setdefault(key, []).append(record)
-    made = [Group(tuple(some), {}, some[0].flat.get("facts.clips_hash", "")) for some in found.values()]
+    made = []
+    for same in found.values():
+        some, left = current(same)
+        made.append(Group(tuple(some), {}, some[0].flat.get("facts.clips_hash", ""), left))
     return sorted(made, key=lambda g: (-len(g.records), g.clips_hash))
 
 

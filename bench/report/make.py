@@ -91,7 +91,12 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
         if path not in paths:
             raise Refused(f"--where {path}: no record has such a setting.{near(path, paths)}")
     spec = written or every(records, where or {})
-    found, left = (together(records, spec), []) if name == EVERY else groups(records, spec, where or {})
+    if name == EVERY:
+        found, left = together(records, spec), []
+        there = {r.id for group in found for r in group.records}
+        spec = replace(spec, rows=tuple(row for row in spec.rows if there & set(row.where["id"])))
+    else:
+        found, left = groups(records, spec, where or {})
     if not found:
         raise Refused(
             f"none of {len(records)} records in {looked} suits the report {spec.name}: `bench sweep {spec.name}` makes some"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.record import read
+from bench.report.judged import WRITTEN, current
 from bench.report.spec import OWN, RowSpec, Spec, Where
 
 SEEDS = ("experiment.sampling.seed", "experiment.predictor.training.seed", "experiment.controlnet.training.seed")
@@ -56,6 +57,12 @@ class Kept:
         return self.told.get("kind") == "score"
 
     @property
+    def when(self) -> tuple[str, float]:
+        """How new it is: when it was written, by its own word, and by its file's where it is older than that word."""
+        told, path = str(self.told.get("made", {}).get("written")), self.folder / f"{self.id}.json"
+        return told if WRITTEN.fullmatch(told) else "", path.stat().st_mtime if path.is_file() else 0.0
+
+    @property
     def seed(self) -> tuple:
         return (*(self.flat.get(name) for name in SEEDS), self.flat.get(WORDS_SEED, self.flat.get(SEEDS[0])))
 
@@ -75,6 +82,7 @@ class Group:
     records: tuple[Kept, ...]
     apart: dict[str, Any]
     clips_hash: str
+    left: tuple[str, ...] = ()  # why records of these settings and clips are not among them
 
     @property
     def clips(self) -> int:
@@ -143,7 +151,8 @@ def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Grou
     parts += [(h, []) for h in sorted({r.told["facts"]["clips_hash"] for r in outside} - {h for h, _ in parts})]
     parts = [(h, [*part, *(r for r in outside if r.told["facts"]["clips_hash"] == h)]) for h, part in parts]
     apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
-    found = [Group(tuple(part), differs, h) for (h, part), differs in zip(parts, apart, strict=True)]
+    taken = [current(part) for _, part in parts]
+    found = [Group(tuple(some), differs, h, left) for (h, _), differs, (some, left) in zip(parts, apart, taken, strict=True)]
     found.sort(key=lambda g: (-_filled(g, spec), g.clips, g.apart.get(PROMPT) != "label", json.dumps(g.apart, default=str)))
     shown = [g for g in found if _filled(g, spec) > 1] or found[:1]
     lone = [

@@ -121,7 +121,7 @@ def _narrow(cells: Cells, columns: list[Column], order: list[Order], heading: li
         if spec.gap:
             shown += [_gap(cells, row, (forms[spec.gap[0]], forms[spec.gap[1]]), column) for column in columns]
         lines.append(Line(row.label, row.by, shown, row.ranked))
-    below = _below(cells, columns, list(forms.values()), order)
+    below = [*_below(cells, columns, list(forms.values()), order), *cells.group.left]
     if spec.gap:
         below.append("* The gap's 95 % interval, paired by clip, leaves out 0.")
         below += compared_gaps(cells, columns)
