@@ -47,6 +47,7 @@ class Context:
     world: int = field(default_factory=lambda: ranks()[1])
     quiet: bool = False
     roots: dict[str, Path] = field(default_factory=dict)  # where data sets lie now, by the name of their clips artefact
+    max_bad: dict[str, float] = field(default_factory=dict)  # share of their clips that may be unusable, by the same name
     save_s: float = 0.0  # seconds between checkpoints of a training; 0: the training's own
     micro_batch: int = 0  # clips per forward pass; 0: the whole batch
     compile: bool = False  # let torch.compile have the networks that steps are made of

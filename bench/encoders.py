@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from bench.weights import LAB, content, weights
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
+
+
+class Eyes(NamedTuple):
+    """An encoder that is loaded: `features` of frames, and the side of the square that it sees of each (melqcd.pictures.squared)."""
+
+    features: Callable[[np.ndarray], np.ndarray]
+    side: int
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        return self.features(frames)
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,8 @@ class Encoder(ABC):
         return {"weights": content(self.folder())}
 
     @abstractmethod
-    def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
-        """The function from frames to features."""
+    def load(self, device: str) -> Eyes:
+        """The function from frames to features, of any size: what is larger or not square is made so first."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,10 @@ class LabMotion(Encoder):
     kind: ClassVar[str] = "motion"
     default: ClassVar[Path | None] = LAB / "motion"
 
-    def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    def load(self, device: str) -> Eyes:
         from bench.lab.networks.encoders import load_motion
 
-        return load_motion(self.folder(), device)
+        return Eyes(*load_motion(self.folder(), device))
 
 
 @dataclass(frozen=True)
@@ -71,13 +81,13 @@ class Motion(Encoder):
             | ({"black": self.black} if self.black != "cut" else {})
         )
 
-    def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    def load(self, device: str) -> Eyes:
         from melqcd.synchformer import load_synchformer
         from melqcd.visual import motion_features
 
         net = load_synchformer(self.folder(), allow_pickle=self.allow_pickle).to(device)
         how: dict = {"stride": self.stride, "each": self.each, "padded_to": self.black_to, "whole": self.black == "kept"}
-        return lambda frames: motion_features(net, frames, **how).numpy()
+        return Eyes(lambda frames: motion_features(net, frames, **how).numpy(), net.size.image)
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,11 @@ class Looks(Encoder):
 
     kind: ClassVar[str] = "looks"
 
-    def load(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    def load(self, device: str) -> Eyes:
         from melqcd.visual import load_looks, looks_features
 
         net = load_looks(self.folder()).to(device)  # type: ignore[arg-type]
-        return lambda frames: looks_features(net, frames).numpy()
+        return Eyes(lambda frames: looks_features(net, frames).numpy(), int(net.config.image_size))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

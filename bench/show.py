@@ -136,12 +136,13 @@ def _of_hint(control: Control, hint, image, scale: MelScale) -> str:
 
 def _looks(x: Experiment, video: Path | None, samples: int) -> np.ndarray:
     """[positions, d] image embeddings of the first `samples` of a clip, as the stage `features` makes them."""
-    from bench.media import frames
+    from bench.media import squares
     from bench.stages.features import positions
 
     if video is None:
         raise Refused(f"control={name_of(type(x.control))} is made of the video, and this clip has none")
-    return x.looks.load("cpu")(frames(video, np.arange(positions(samples, x.scale.rate)) / 25))
+    eyes = x.looks.load("cpu")
+    return eyes(squares(video, np.arange(positions(samples, x.scale.rate)) / 25, eyes.side))
 
 
 def _files(x: Experiment, store: Store, named: str) -> tuple[Path, Path | None, str]:

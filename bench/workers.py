@@ -106,7 +106,8 @@ def _start(place: str) -> subprocess.Popen:
 def _send(pipe: IO | None, value: Any) -> None:
     body = pickle.dumps(value)
     with suppress(BrokenPipeError):  # the other side is gone: the reader there, or here, sees the end of the stream
-        pipe.write(struct.pack("<q", len(body)) + body)  # type: ignore[union-attr]
+        pipe.write(struct.pack("<q", len(body)))  # type: ignore[union-attr]
+        pipe.write(body)  # type: ignore[union-attr]
         pipe.flush()  # type: ignore[union-attr]
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from melqcd.pictures import squared
+
 if TYPE_CHECKING:
     from transformers import CLIPVisionModelWithProjection
 
@@ -47,16 +49,17 @@ def motion_features(
     count = len(frames)
     if not count:
         return torch.zeros(0, size.width)
-    pixels = square(frames, size.image).to(device).float().div_(127.5).sub_(1)  # [T, 3, image, image] in [-1, 1]
+    pixels = square(frames, size.image).to(device)  # uint8 [T, 3, image, image]: floats only of the windows at hand
     if padded_to > count:
-        pixels = torch.cat([pixels, torch.full_like(pixels[:1], -1).expand(padded_to - count, -1, -1, -1)])
+        pixels = torch.cat([pixels, torch.zeros_like(pixels[:1]).expand(padded_to - count, -1, -1, -1)])
     count = len(pixels) if whole else count
     if each == "step":
         starts = torch.arange(-(size.window // 4), len(pixels) - size.window // 4, size.window // 2)
     else:
         starts = torch.arange(0, len(pixels) + stride - 1, stride).clamp(max=len(pixels) - 1).unique() - size.window // 2
     at = (starts[:, None] + torch.arange(size.window)).clamp(0, len(pixels) - 1)
-    found = torch.cat([net(pixels[rows.to(device)].transpose(1, 2)) for rows in at.split(batch)]).float().cpu()
+    seen = (pixels[rows.to(device)].transpose(1, 2).float().div_(127.5).sub_(1) for rows in at.split(batch))  # in [-1, 1]
+    found = torch.cat([net(some) for some in seen]).float().cpu()
     if each == "window":
         return _between(found.mean(1), starts.double() + size.window // 2, count)
     kept = slice(size.steps // 4, size.steps - size.steps // 4)
@@ -87,23 +90,15 @@ def clip_pixels(frames: np.ndarray, size: int) -> Tensor:
 
 
 def square(frames: np.ndarray, size: int) -> Tensor:
-    """uint8 [T, 3, size, size]: each frame made square with black (the odd pixel below or on the right), then resized, bicubic.
+    """uint8 [T, 3, size, size]: each of `frames`, uint8 [T, H, W, 3], `squared`.
 
-    frames: uint8 [T, H, W, 3]. Pillow's resize, which smooths when it shrinks; bit for bit what Mel-QCD showed its encoders.
     Raises ValueError for anything but uint8 pictures in colour.
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 [T, H, W, 3], got {frames.dtype} {list(frames.shape)}")
-    high, wide = frames.shape[1:3]
-    if high != wide:
-        side = max(high, wide)
-        above, left = (side - high) // 2, (side - wide) // 2
-        frames = np.pad(frames, ((0, 0), (above, side - high - above), (left, side - wide - left), (0, 0)))
-    if frames.shape[1] != size:
-        from PIL import Image
-
-        frames = np.stack([np.asarray(Image.fromarray(f).resize((size, size), Image.Resampling.BICUBIC)) for f in frames])
+    if frames.shape[1:3] != (size, size):
+        frames = np.stack([squared(f, size) for f in frames])
     return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
 
 

@@ -17,6 +17,7 @@ from bench.encoders import LabLooks
 from bench.encoders import Looks as Clip
 from bench.errors import Failed, Refused
 from bench.experiment import Experiment
+from bench.media import write_mp4
 from bench.ragged import Ragged
 from bench.record import frame
 from bench.response import respond
@@ -267,3 +268,29 @@ def test_sound_alone_cannot_teach_what_is_made_of_the_video(x, tmp_path):
     looks = store(artefacts.features, "looks", x.looks, clips)
     with pytest.raises(Failed, match="no clip has a picture"):
         store(artefacts.signals, x.control, x.scale, x.step, clips, looks)
+
+
+def test_as_many_clips_as_max_bad_allows_may_have_pictures_that_later_fail(x, tmp_path):
+    """What a data set tolerates is no part of a key, and holds for the clips whose pictures turn out to be damaged behind the first."""
+    (tmp_path / "there").mkdir()
+    for k in range(8):
+        pictures = np.random.default_rng(k).integers(0, 255, (25, 32, 32, 3), np.uint8)
+        write_mp4(tmp_path / "there" / f"c{k}.mp4", pictures, 25, np.sin(np.arange(16000) / 9).astype(np.float32), 16000)
+    store = Store(tmp_path / "cache", Context(quiet=True, workers=1, threads=1))
+    chain.decoded(component("data", "folder", f"root={tmp_path / 'there'}"), store)
+    (tmp_path / "there").rename(tmp_path / "moved")  # decoded once; a data set may lie elsewhere when its pictures are asked for
+    broken = tmp_path / "moved" / "c3.mp4"
+    broken.write_bytes(broken.read_bytes()[:2000].ljust(broken.stat().st_size, b"\0"))
+
+    def seen(*more: str):
+        clips = chain.decoded(component("data", "folder", f"root={tmp_path / 'moved'}", *more), store)
+        return store(artefacts.features, "looks", x.looks, clips)
+
+    with pytest.raises(
+        Failed, match=r"of 1 of 8 clips .* more than data\.max_bad=0\.01 allows: .*c3\.mp4.*; data\.max_bad=0\.125 goes on"
+    ):
+        seen()
+    store.forget_failures()
+    made = seen("max_bad=0.125")
+    assert list(json.loads((made / "skipped.json").read_text())["undecodable"]) == ["c3"]
+    assert len(Ragged(made, "looks")) == 7

@@ -168,7 +168,7 @@ def test_the_motion_encoder_is_loaded_as_the_harness_loads_it(data, tmp_path):
     shape = Motion(size=24, patch=8, window=4, width=16, blocks=1, heads=2, dims=8, pictures=4, training=LITTLE)
     out = made(motion, tmp_path, shape, data)
     frames = np.random.default_rng(0).integers(0, 255, (10, 96, 96, 3), np.uint8)
-    found = load_motion(out, "cpu")(frames)
+    found = load_motion(out, "cpu")[0](frames)
     assert found.shape == (10, 16) and found.dtype == np.float32 and np.isfinite(found).all()
     assert json.loads((out / "card.json").read_text())["steps"] == 2
 

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 
 from bench.errors import Refused
-from bench.media import BadMedia, film, frame_times, frames, mux, read, sound, write_mp4, write_wav
+from bench.media import BadMedia, film, frame_times, frames, mux, read, sound, squares, write_mp4, write_wav
 
 RATE = 16000
 AT = (0.4, 1.2)  # seconds of the flashes and clicks
@@ -348,3 +348,16 @@ def test_real_sound_is_that_of_the_goldens(shared):
         level = abs(np.fft.rfft(golden))
         low = slice(0, int(0.8 * len(off)))
         assert np.linalg.norm(off[low]) < 1e-3 * np.linalg.norm(level[low])
+
+
+def test_squares_are_the_pictures_as_encoders_are_shown_them_without_keeping_the_whole_ones(tmp_path):
+    from melqcd.visual import square
+
+    path, times = flashing(tmp_path / "v.mp4", size=(180, 320), seconds=4.0), np.arange(150) / 25
+    whole = square(frames(path, times), 32).permute(0, 2, 3, 1).numpy()
+    tracemalloc.start()
+    found = squares(path, times, 32)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found, whole)
+    assert most < found.nbytes + 12 * 320 * 320 * 3  # the whole pictures are 150 of 180 x 320

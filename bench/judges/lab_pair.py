@@ -95,12 +95,13 @@ def listen(net: Pair, size: PairSize, wave: NDArray) -> Tensor:
 
 def watch(net: Pair, size: PairSize, video: Path) -> Tensor:
     """[dims] of the pictures of the file `video`; of a still one `when` is zeros."""
-    from bench.media import frame_times, frames
-    from melqcd.visual import square
+    import torch
+
+    from bench.media import frame_times, squares
 
     stamps = frame_times(video)
     count = 1 + round(float(stamps[-1]) * FPS) if len(stamps) else 1
-    pixels = square(frames(video, np.arange(count) / FPS), size.size)
+    pixels = torch.from_numpy(squares(video, np.arange(count) / FPS, size.size)).permute(0, 3, 1, 2)
     return embedding(net.look(pixels.float().div(255)[None].to(net.device)), size)[0]
 
 

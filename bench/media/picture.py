@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.media.files import MAX_BROKEN, BadMedia, Clock, opened, picture_of
+from melqcd.pictures import squared
 
 EARLY_S = 1e-3  # a picture stamped so little after the asked time counts as shown: mkv rounds stamps to a millisecond
 
@@ -29,6 +30,21 @@ def frames(path: str | Path, times: Sequence[float] | np.ndarray, size: int | tu
         made = np.empty((len(times), *image.shape), np.uint8) if made is None else made
         made[k] = image
     return made if made is not None else np.empty((0, 0, 0, 3), np.uint8)
+
+
+def squares(path: str | Path, times: Sequence[float] | np.ndarray, side: int) -> np.ndarray:
+    """uint8 [len(times), side, side, 3]: the same pictures as encoders are shown them (melqcd.pictures.squared). Errors as for `film`.
+
+    Of the whole pictures one is kept at a time: memory goes by `side` and `times` (25 a second at 224 are 3.8 MB), not by the video's own
+    size, of which ten seconds at 1080p are 1.6 GB.
+    """
+    made = np.empty((len(times), side, side, 3), np.uint8)
+    last = small = None
+    for k, image in enumerate(film(path, times)):
+        if image is not last:
+            last, small = image, squared(image, side)
+        made[k] = small
+    return made
 
 
 def film(

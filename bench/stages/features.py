@@ -12,25 +12,26 @@ import numpy as np
 
 from bench.clipset import Clips
 from bench.context import Context, Progress
+from bench.data.decode import enough
 from bench.encoders import Encoder
 from bench.errors import Failed
-from bench.media import BadMedia, frames
+from bench.media import BadMedia, squares
 from bench.ragged import RaggedWriter
 from bench.shares import Pieces
 from bench.store import replace_file, write_json
 from bench.workers import Crashed, spread
 
 SHARD = 32  # clips that a killed run loses at most
-MAX_BAD = 0.01  # share of the clips with a picture whose later pictures may fail to decode before it is an error
 
 
 class Job(NamedTuple):
-    """Pictures that a worker decodes: of clip `number` of piece `piece`."""
+    """Pictures that a worker decodes: of clip `number` of piece `piece`, in squares of `side`."""
 
     piece: int
     number: int
     video: Path
     positions: int
+    side: int
 
 
 def features(out: Path, part: Path, ctx: Context, name: str, encoder: Encoder, clips: Path) -> None:
@@ -38,7 +39,8 @@ def features(out: Path, part: Path, ctx: Context, name: str, encoder: Encoder, c
 
     Clips without a picture, and those whose pictures cannot be decoded, are left out; skipped.json names them. Videos are decoded in
     worker processes, one clip in each at a time. Shards in `part` let a killed run go on, and several processes share the work.
-    Raises Failed if more than MAX_BAD of the clips with a picture cannot be decoded.
+    Raises Failed if more than `data.max_bad` (1 % where the context does not know the data set) of the clips with a picture cannot be
+    decoded.
     """
     pieces(part, ctx, name, encoder, clips)
     known = Clips(clips, ctx.roots.get(clips.name))
@@ -54,9 +56,18 @@ def features(out: Path, part: Path, ctx: Context, name: str, encoder: Encoder, c
             writer.add(id, found)
     (writer or RaggedWriter(out, name, dtype="float16", tail=(1,))).close()
     pictured = {id for _, ids in shards for id in ids}
-    if len(bad) > MAX_BAD * len(pictured):
+    allowed = ctx.max_bad.get(clips.name, 0.01)
+    if len(bad) > allowed * len(pictured):
         some = "; ".join(list(bad.values())[:3])
-        raise Failed(f"the pictures of {len(bad)} of {len(pictured)} clips cannot be decoded, more than {MAX_BAD:.0%}: {some}")
+        way = (
+            f"data.max_bad={enough(len(bad), len(pictured)):g} goes on without them"
+            if len(bad) < len(pictured)
+            else "none is left"
+        )
+        raise Failed(
+            f"the pictures of {len(bad)} of {len(pictured)} clips cannot be decoded, more than data.max_bad={allowed:g} allows: {some}; "
+            f"{way}"
+        )
     skipped: dict = {"no picture": sorted(set(known.ids()) - pictured)}
     write_json(out / "skipped.json", skipped | ({"undecodable": bad} if bad else {}))
 
@@ -75,7 +86,7 @@ def pieces(part: Path, ctx: Context, name: str, encoder: Encoder, clips: Path) -
         begun: dict[int, dict[int, np.ndarray | str]] = {}
         with closing(bar):
             for some in waiting.rounds():
-                jobs = _jobs(some, shards, known)
+                jobs = _jobs(some, shards, known, run.side)
                 with closing(spread("bench.stages.features:pictures", jobs, workers=ctx.workers, ahead=True)) as answers:
                     for job, shown in answers:
                         found = begun.setdefault(job.piece, {})
@@ -90,9 +101,9 @@ def pieces(part: Path, ctx: Context, name: str, encoder: Encoder, clips: Path) -
 
 
 def pictures(job: Job) -> np.ndarray | str:
-    """uint8 [positions, height, width, 3] of a clip, in a worker; why there are none where its file cannot be decoded."""
+    """uint8 [positions, side, side, 3] of a clip, in a worker; why there are none where its file cannot be decoded."""
     try:
-        return frames(job.video, np.arange(job.positions) / 25)
+        return squares(job.video, np.arange(job.positions) / 25, job.side)
     except Exception as error:  # whatever a file does to a decoder, it costs this clip alone and is named
         return str(error) if isinstance(error, BadMedia) else f"{job.video}: {type(error).__name__}: {error}"
 
@@ -108,13 +119,13 @@ def _shards(part: Path, known: Clips) -> list[tuple[Path, list[str]]]:
     return [(part / f"{i:06d}.npz", ids[i : i + SHARD]) for i in range(0, len(ids), SHARD)]
 
 
-def _jobs(some: Iterable[int], shards: Sequence[tuple[Path, list[str]]], known: Clips) -> Iterator[Job]:
+def _jobs(some: Iterable[int], shards: Sequence[tuple[Path, list[str]]], known: Clips, side: int) -> Iterator[Job]:
     lengths = dict(zip(known.waves, known.waves.lengths().tolist(), strict=True))
     for piece in some:
         for number, id in enumerate(shards[piece][1]):
             video = known.rows[id].video
             assert video is not None
-            yield Job(piece, number, video, positions(lengths[id], known.rate))
+            yield Job(piece, number, video, positions(lengths[id], known.rate), side)
 
 
 def _why(job: Job, shown: str | Crashed) -> str:

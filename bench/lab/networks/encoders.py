@@ -183,13 +183,13 @@ def looks(out: Path, part: Path, ctx: Context, recipe: Looks, pool: Path) -> Non
     write_card(out, "looks of a frame (CLIP's vision tower)", eye, recipe, pool, trained, quality)
 
 
-def load_motion(folder: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
-    """From frames uint8 [T, H, W, 3] at 25 a second to features float32 [T, width], by the encoder in `folder`."""
+def load_motion(folder: Path, device: str) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """(from frames uint8 [T, H, W, 3] at 25 a second to features float32 [T, width], the side it sees), by the encoder in `folder`."""
     from melqcd.synchformer import load_synchformer
     from melqcd.visual import motion_features
 
     net = load_synchformer(folder).to(device)
-    return lambda frames: motion_features(net, frames, batch=64).numpy()
+    return lambda frames: motion_features(net, frames, batch=64).numpy(), net.size.image
 
 
 def _above(like: Tensor) -> float:
