@@ -1,4 +1,4 @@
-"""How words become an experiment: the dataclasses' defaults as plain dicts, Hydra merges the words, one checked builder makes the objects.
+"""How words become an experiment: the dataclasses' defaults as plain dicts, words in Hydra's grammar merged, one checked builder makes the objects.
 
 A component's fields are its settings, its defaults and its documentation; no YAML holds a default (architecture, section 5).
 """
@@ -220,22 +220,25 @@ def _plain(value):
 
 
 def _merge(tree: dict, rest: list) -> dict:
-    """`tree` with the words' values in place, by Hydra and OmegaConf."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize
-    from hydra.core.config_store import ConfigStore
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
+    """`tree` with the words' values in place, read by Hydra's grammar and merged by OmegaConf.
+
+    As `hydra.compose` does it, of which tests/test_settings.py holds the results equal; that loads and copies Hydra's own settings too,
+    0.1 s a line, and a sweep has a hundred lines.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    ConfigStore.instance().store(name="run", node=tree)
-    GlobalHydra.instance().clear()
+    merged = OmegaConf.create(tree)
+    OmegaConf.set_struct(merged, True)
     try:
-        with initialize(version_base="1.3", config_path=None):
-            got = hydra_compose("run", overrides=[o.input_line for o in rest])
-        return OmegaConf.to_container(got, resolve=True)  # type: ignore[return-value]
-    except (HydraException, OmegaConfBaseException) as error:
+        for word in rest:
+            if word.package is not None:
+                raise Refused(
+                    f"{word.input_line}: {word.key_or_group!r} cannot be placed with @; write {word.key_or_group}=VALUE"
+                )
+            OmegaConf.update(merged, word.key_or_group, word.value(), merge=True)
+        return OmegaConf.to_container(merged, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
         raise Refused(_reason(error)) from error
 
 

@@ -331,6 +331,17 @@ def test_a_plugin_is_found_beside_the_built_in_ones_with_its_origin(installed):
     assert registry.origin("melqcd") == "melqcd-bench"
 
 
+def test_a_plugin_that_is_installed_while_we_run_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "late" not in registry.names()
+    info = tmp_path / "late_dist-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late-dist\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\nlate = controls.onset:Onset\n")
+    assert registry.load("late") is registry.load("onset")
+    assert registry.origin("late") == "late-dist"
+
+
 def test_a_broken_plugin_is_named_and_hurts_nobody_else(installed):
     installed(Entry("broken", "theirs:Broken", "their-dist"))
     assert registry.load("onset")

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from bench import settings
 from bench.errors import Refused
 from bench.settings import compose, expand
 
@@ -151,3 +152,47 @@ def test_a_word_without_a_value_is_answered_with_one_that_could_be_meant():
     }.items():
         with pytest.raises(Refused, match=f"{word}: write NAME=VALUE, for example {meant}"):
             compose(word)
+
+
+def by_hydra(tree, rest):
+    """As Hydra's own `compose` merges."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
+
+    ConfigStore.instance().store(name="run", node=tree)
+    GlobalHydra.instance().clear()
+    with initialize(version_base="1.3", config_path=None):
+        return OmegaConf.to_container(hydra_compose("run", overrides=[o.input_line for o in rest]), resolve=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("control=melqcd", "control.bound=2", "sampling.seed=3", "predictor.training.seed=${sampling.seed}", "predicted=[code]"),
+        ("judges=[sync,lab]", "judges.sync.delta=0.2", "judges.sync.curves=[flux_lin]", "predicted=none", "predicted=all"),
+        ("predictor.training={steps: 3, seed: 4}", "predictor.training.steps=5", "controlnet.widths=[16,32]", "data.clips=2"),
+        ("control=encodec", "control.codebooks=1", "data=folder", "data.root='a b, é'", "machine.quiet=true", "sampling.guidance=1e0"),
+        ("variant=released", "inversion=adapter", "control.skew=0", "sampling=ddim", "machine=slurm", "machine.sbatch=--nice=9"),
+    ],
+)  # fmt: skip
+def test_words_are_merged_as_hydra_merges_them(words, monkeypatch):
+    merged = []
+
+    def both(tree, rest):
+        ours = merge(tree, rest)
+        merged.append((ours, by_hydra(tree, rest)))
+        return ours
+
+    merge = settings._merge
+    monkeypatch.setattr(settings, "_merge", both)
+    compose(*words, site=False)
+    ((ours, theirs),) = merged
+    assert ours == theirs
+
+
+def test_a_word_that_names_a_place_in_hydras_way_is_refused():
+    with pytest.raises(Refused, match="'slots' cannot be placed with @"):
+        compose("slots@data=video", site=False)

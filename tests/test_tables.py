@@ -1,11 +1,13 @@
 """The paper's tables: the published numbers beside its text, what each sweep shares, and other systems beside our own."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from bench.jobs.tasks import products
 from bench.report.make import report
 from bench.report.spec import load
 from bench.store import Store
@@ -79,6 +81,29 @@ def test_a_sweep_trains_what_its_header_says(sweep, runs, nets, predictors, adap
     assert len(runs_of(sweep)) == runs
     assert f"# {runs} runs" in (ROOT / "sweeps" / f"{sweep}.yaml").read_text()
     assert trained(sweep) == {"controlnet": nets, "predictor": predictors, "inversion": adapters}
+
+
+def stated(sweep: str) -> dict[str, int]:
+    """What the header says of runs and artefacts."""
+    header = " ".join(x.lstrip("# ") for x in (ROOT / "sweeps" / f"{sweep}.yaml").read_text().splitlines() if x.startswith("#"))
+    found = re.search(r"\b([\d,]+) runs(?:, ([\d,]+) artefacts on the lab \(([\d,]+) if nothing were shared\))?", header)
+    assert found, f"{sweep}: the header says nothing of runs"
+    told = zip(("runs", "artefacts", "one by one"), found.groups(), strict=True)
+    return {name: int(count.replace(",", "")) for name, count in told if count}
+
+
+@pytest.mark.parametrize("sweep", sorted(p.stem for p in (ROOT / "sweeps").glob("*.yaml") if not p.stem.startswith("paper")))
+def test_a_sweep_has_as_many_runs_and_artefacts_as_its_header_says(sweep):
+    runs = runs_of(sweep)
+    needed = []
+    for run in runs:
+        dry = Store(Path("nowhere"), dry=True)
+        products(run.row, dry)
+        needed.append({a.key for a in dry.asked if a.stage != "cost"})
+    counted = {"runs": len(runs), "artefacts": len(set().union(*needed)), "one by one": sum(map(len, needed))}
+    said = stated(sweep)
+    assert said == {name: counted[name] for name in said}
+    assert "artefacts" in said or sweep == "micro"
 
 
 def test_tables_share_what_is_equal():
