@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,12 @@ class Spec:
 
     curves: tuple[Curve, ...] = ()
 
-    @property
+    @cached_property
     def free(self) -> set[str]:
         """Settings in which records of one table may differ because rows or forms choose by them."""
         return {path for one in (*self.rows, *self.forms) for path in one.where}
 
-    @property
+    @cached_property
     def components(self) -> tuple[str, ...]:
         """Beginnings of paths of components, the control and others, of which a row names a setting: all of these may differ."""
         named = {path.split(".")[1] for row in self.rows for path in row.where if path.count(".") > 1 and path.startswith(OWN)}

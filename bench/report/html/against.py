@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.report.cells import Cells, difference
+import numpy as np
+
+from bench.report.cells import Cell, Cells, Column, difference
 from bench.report.spec import Form, RowSpec
 
-MOST = 66  # pairs of systems that are tested, 12 systems with each other: a test of all metrics takes about a second
+if TYPE_CHECKING:
+    from bench.stats import Difference
+
+MOST = 190  # pairs of systems that are tested, 20 systems with each other
 CLIPS = 2000  # values of one system and metric in the page; beyond it an even choice of clips is drawn, the tests count all
 
 
@@ -25,11 +30,26 @@ def compared(cells: Cells, systems: list[tuple[RowSpec, Form]]) -> tuple[list[di
 
     pairs.sort(key=near)
     found = []
-    for a, b in pairs[:MOST]:
-        for column in cells.columns.values():
-            first, second = (cells.cell(*systems[i], column) for i in (a, b))
-            apart = difference(first, second)
-            if apart is not None:
-                told = {"value": apart.value, "low": apart.low, "high": apart.high, "p": apart.p, "n": apart.n}
-                found.append({"a": a, "b": b, "metric": column.id, **told})
+    for column in cells.columns.values():
+        made = [cells.cell(*system, column) for system in systems]
+        for (a, b), apart in _apart(made, pairs[:MOST], column):
+            told = {"value": apart.value, "low": apart.low, "high": apart.high, "p": apart.p, "n": apart.n}
+            found.append({"a": a, "b": b, "metric": column.id, **told})
     return found, max(0, len(pairs) - MOST)
+
+
+def _apart(made: list[Cell], pairs: list[tuple[int, int]], column: Column) -> list[tuple[tuple[int, int], Difference]]:
+    """(pair, its difference) of the pairs that can be compared in one column."""
+    if column.metric.kind == "set":
+        return [(pair, apart) for pair in pairs if (apart := difference(*(made[i] for i in pair))) is not None]
+    import pandas as pd
+
+    from bench.paired import many_means
+
+    each = {i: cell.clips for i, cell in enumerate(made) if cell.value is not None and cell.clips is not None}
+    mine = [pair for pair in pairs if all(i in each for i in pair)]
+    if not mine:
+        return []
+    values = pd.DataFrame(each)
+    sides = [np.stack([values[pair[k]].to_numpy(np.float64) for pair in mine]) for k in (0, 1)]
+    return list(zip(mine, many_means(*sides), strict=True))
