@@ -100,6 +100,7 @@ def spec(folder):
         {"label": "-1+cmd\x1b[31m\u202eevil", "ranked": False, "where": {"experiment.control.is": "Oracle"}},
     ]
     told = {"title": f"Report {SCRIPT} \\input{{a}} & %", "about": IMAGE, "rows": rows, "metrics": ["fid", "mkl", "onset_acc"]}
+    told["published"] = {"source": IMAGE, "metrics": ["mkl"], "rows": {f"Mel-QCD {SCRIPT}": {"true": [1.25]}}}
     path = folder / "a #1%20'b'.yaml"
     path.write_text(yaml.safe_dump(told | {"forms": [{"name": "true", "where": {"experiment.predicted": "none"}}]}))
     return path

@@ -96,6 +96,42 @@ def test_two_systems_are_compared_clip_by_clip(page, paths):
     assert page.js("document.querySelectorAll('#clips .player').length") == 3
 
 
+def test_the_clips_of_the_scatter_are_reached_and_opened_by_keys(page, paths):
+    page.open(paths[0])
+    assert page.js("document.querySelectorAll('#scatter .dot[tabindex=\"0\"]').length") == 1
+    page.js("document.querySelector('#scatter .dot[tabindex=\"0\"]').focus()")
+    page.key("ArrowLeft", 37)
+    assert page.js("document.activeElement === [...document.querySelectorAll('#scatter .dot')].at(-1)")
+    page.key("Enter", 13, "\r")
+    page.until("document.getElementById('clips').open")
+    page.key("Escape", 27)
+
+
+def test_nothing_is_played_or_loaded_before_it_is_asked_for(page, paths):
+    for path in paths:
+        page.asked.clear()
+        page.open(path)
+        assert page.js("[...document.querySelectorAll('audio, video')].every(p => p.preload === 'none')")
+        page.js("new Promise(done => setTimeout(done, 300))")
+        assert not [a for a in page.asked if a.endswith((".mp4", ".ogg"))]
+    page.open(paths[0])
+    page.js("document.querySelector('#tables button.cell').click()")
+    page.until("(i => i.poster && document.querySelector('#clips .mel img').complete)(document.querySelector('#clips video'))")
+
+
+def test_a_check_says_on_focus_what_it_found(page, paths):
+    page.open(paths[0])
+    page.js("document.querySelector('.strip > li.bad summary').focus()")
+    assert page.js("document.getElementById('tip').textContent").endswith("hints change the sound does not hold")
+
+
+def test_a_table_that_goes_on_shows_an_edge_and_scrolls_by_itself(page, paths):
+    page.open(paths[0], wide=400, high=800)
+    wide = "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth)"
+    assert page.js(f"{wide}.length") > 0
+    assert page.js(f"{wide}.every(s => getComputedStyle(s).backgroundImage.includes('gradient') && s.tabIndex === 0)")
+
+
 def test_the_mels_of_all_systems_stand_beside_each_other_and_play_by_key(page, paths):
     page.open(paths[0])
     assert page.js("[...document.querySelectorAll('#gallery .row > b')].map(b => b.textContent.split(' ')[0])") == [

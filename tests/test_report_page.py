@@ -199,6 +199,27 @@ def test_a_budget_is_no_check_and_only_a_response_is_about_a_control():
     assert (_check(experiment=control).about, _check(kind="response", experiment=control).about) == ("", "MelQCD")
 
 
+def test_a_chip_counts_its_measures_and_names_first_what_does_not_hold():
+    scores = {f"m{i}": {"value": float(i > 0), "bound": 0.5} for i in range(12)}
+    one = _check(scores=scores, words=["data.test=40"])
+    assert one.count == "11 of 12"
+    assert one.tip.split("; ")[:3] == ["data.test=40", "m0 does not hold", "m1"]
+    assert one.tip.endswith("and 4 more")
+    assert (_check(kind="other").count, _check(kind="other").tip) == ("", "other")
+
+
+def test_published_values_stand_unranked_after_the_first_table(built):
+    tables = [attrs.get("class") for tag, attrs in Elements(built[1][0].read_text()).tags if tag == "table"]
+    assert tables[1] == "published"
+    assert tables.count("published") == 1
+
+
+def test_the_order_in_which_a_trial_names_its_systems_tells_nothing(built):
+    first = [t["records"][0] for t in data_of(built[1][1])["trials"]]
+    assert len(set(first)) == 2
+    assert len(first) == len(pages.IDS)
+
+
 def test_every_report_says_which_checks_hold(built):
     assert "Check: response does not hold" in built[0].text("md")
 
@@ -225,7 +246,9 @@ def test_votes_that_are_none_are_refused_by_name(tmp_path):
 def test_exported_votes_come_back_in_every_report(built, tmp_path):
     trials = data_of(built[1][1])["trials"]
     path = tmp_path / "votes.json"
-    path.write_text(json.dumps({"votes": [vote(*t["records"], "second") | {"clip": t["clip"]} for t in trials]}))
+    liked = min(trials[0]["records"])
+    votes = [vote(*t["records"], "first" if t["records"][0] == liked else "second") | {"clip": t["clip"]} for t in trials]
+    path.write_text(json.dumps({"votes": votes}))
     text = voted(built[0], path).text("md")
     assert f"{len(trials)} times, the other way 0" in text or f"0 times, the other way {len(trials)}" in text
     assert "<script>" not in text

@@ -40,16 +40,23 @@ def trials(behind: Sequence[Behind], media: Media) -> list[dict[str, Any]]:
         systems = [i for i, s in enumerate(b.systems) if s.sources.made]
         pairs = list(combinations(systems, 2))
         clips = b.gallery(MOST)
-        for n in range(min(MOST, len(pairs) * len(clips)) if pairs else 0):
-            first, second = pairs[n % len(pairs)]
-            clip = clips[(n // len(pairs) + 7 * n) % len(clips)]
+        count = min(MOST, len(pairs) * len(clips))
+        rounds = -(-count // max(1, len(pairs)))
+        for n in range(count):
+            which = n % len(pairs)
+            first, second = pairs[which]
+            clip = clips[
+                (n // len(pairs) + rounds * which) % len(clips)
+            ]  # each pair on clips of its own as long as there are some
             b.collect(media, [(first, clip), (second, clip)])
             sounds = [b.systems[i].made.get(clip) for i in (first, second)]
             if not all(sounds):
                 continue
             records = [b.systems[i].record.id for i in (first, second)]
-            shown = [{k: s[k] for k in ("kind", "src", "seconds")} for s in sounds if s]
-            found.append({"id": digest([*records, b.clips[clip]]), "clip": b.clips[clip], "records": records, "sounds": shown})
+            shown = [{k: s[k] for k in ("kind", "src", "seconds", "poster") if k in s} for s in sounds if s]
+            id = digest([*records, b.clips[clip]])
+            turn = -1 if int(id, 16) % 2 else 1  # which stands first in the page tells nothing either
+            found.append({"id": id, "clip": b.clips[clip], "records": records[::turn], "sounds": shown[::turn]})
     return list({t["id"]: t for t in found}.values())
 
 

@@ -10,6 +10,7 @@ from bench.report.select import Kept
 
 RESULTS = ("run", "score", "reference")  # kinds of records that are results, no checks
 NO_CHECKS = (*RESULTS, "budget")  # a budget shares a gap out, which neither holds nor fails
+TOLD = 8  # measures that a chip names on focus
 VERDICTS = ("fine", "ok", "passed", "holds")  # facts by which a check says it of itself
 
 
@@ -22,6 +23,21 @@ class Check:
     about: str
     items: list[tuple[str, str, bool | None]] = field(default_factory=list)
     record: str = ""
+
+    @property
+    def count(self) -> str:
+        """How many of its measures hold; "" where they do not say."""
+        known = [fine for *_, fine in self.items if fine is not None]
+        return f"{sum(known)} of {len(known)}" if known else ""
+
+    @property
+    def tip(self) -> str:
+        """What was checked, in a line: first what does not hold, then the rest, and of a long list its beginning."""
+        wrong = [what for what, _, fine in self.items if fine is False]
+        right = [what for what, _, fine in self.items if fine is not False]
+        told = [f"{what} does not hold" for what in wrong[:TOLD]] + right[: max(0, TOLD - len(wrong))]
+        more = len(self.items) - len(told)
+        return "; ".join([*([self.about] if self.about else []), *told, *([f"and {more} more"] if more else [])]) or self.name
 
 
 def checks(records: Sequence[Kept]) -> list[Check]:

@@ -103,6 +103,8 @@ class Media:
         told: dict[str, Any] = {"seconds": round(len(wave) / rate, 3), "onsets": mels.onsets(heard, id)}
         if film is not None and film.stat().st_size <= FILM:
             told |= {"kind": "video", "src": self.put([*key, "film"], film.suffix.lower(), film.read_bytes())}
+            first = poster(film) if told["src"] else None
+            told |= {"poster": self.put([*key, "poster"], ".jpg", first)} if first else {}
         else:
             told |= {"kind": "audio", "src": self.put([*key, "sound"], ".ogg", opus(wave, rate))}
         if told["src"] is None:
@@ -131,6 +133,19 @@ def _seen(sounds: Sounds, id: str) -> Path | None:
     """The file with picture and sound of clip `id` that a browser can play; None where there is none."""
     video = sounds.video(id)
     return video if video is not None and video.suffix.lower() in (".mp4", ".m4v") and video.is_file() else None
+
+
+def poster(film: Path) -> bytes | None:
+    """The first picture of `film` as JPEG: what is seen before anything of the film is loaded. None where no picture can be decoded."""
+    import av
+
+    out = io.BytesIO()
+    try:
+        with av.open(str(film)) as file:
+            next(file.decode(video=0)).to_image().save(out, "JPEG", quality=80)
+    except (av.FFmpegError, StopIteration, IndexError):
+        return None
+    return out.getvalue()
 
 
 def opus(wave: np.ndarray, rate: int) -> bytes:

@@ -31,6 +31,7 @@ button.addEventListener("click", () => { theme = themes[(themes.indexOf(theme) +
 
 function sound(told, name) {
   const player = make(told.kind === "video" ? "video" : "audio", { controls: "", preload: "none", "aria-label": name, src: `${data.files}/${told.src}` });
-  if (told.kind === "video") { player.setAttribute("playsinline", ""); player.preload = "metadata"; }
+  if (told.kind === "video") player.setAttribute("playsinline", "");
+  if (told.poster) player.poster = `${data.files}/${told.poster}`;
   return player;
 }

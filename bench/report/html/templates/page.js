@@ -176,7 +176,7 @@ function compare() {
 function scatter(group, metric, points, names, systems) {
   const every = points.flatMap((p) => [p[1], p[2]]), low = Math.min(...every), high = Math.max(...every), span = high - low || 1;
   const at = (v) => 46 + 300 * (v - low) / span, up = (v) => 350 - at(v) + 4;
-  const svg = make("svg", { viewBox: "0 0 360 350", role: "img", "aria-label": `${metric.label} of every clip, ${names[0]} across, ${names[1]} up` });
+  const svg = make("svg", { viewBox: "0 -12 372 362", role: "group", "aria-label": `${metric.label} of every clip, ${names[0]} across, ${names[1]} up` });
   svg.append(make("line", { class: "axis", x1: 46, x2: 346, y1: up(low), y2: up(low) }), make("line", { class: "axis", x1: 46, x2: 46, y1: up(low), y2: up(high) }), make("line", { class: "same", x1: at(low), y1: up(low), x2: at(high), y2: up(high) }));
   for (const v of [low, low + span / 2, high]) svg.append(make("text", { x: at(v), y: 326, "text-anchor": v === high ? "end" : "middle" }, say(metric, v)), make("text", { x: 40, y: up(v) + 4, "text-anchor": "end" }, say(metric, v)));
   svg.append(make("text", { x: 196, y: 343, "text-anchor": "middle" }, `${names[0]} →`), make("text", { x: 10, y: 90, "text-anchor": "middle", transform: "rotate(-90 10 90)" }, `${names[1]} →`));
@@ -185,10 +185,18 @@ function scatter(group, metric, points, names, systems) {
     const key = `${a} ${b}`, n = many.get(key) || 0;
     many.set(key, n + 1);
     const turn = n * 2.4, out = n ? 1.3 * Math.sqrt(n) : 0; // clips of one value lie around it
-    const dot = make("circle", { class: "dot", cx: at(a) + out * Math.cos(turn), cy: up(b) + out * Math.sin(turn), r: 3.6, tabindex: -1 }, make("title", {}, `${group.clips[clip].join(", ")}: ${say(metric, a)}, ${say(metric, b)}`));
+    const dot = make("circle", { class: "dot", cx: at(a) + out * Math.cos(turn), cy: up(b) + out * Math.sin(turn), r: 3.6, tabindex: many.size === 1 && n === 0 ? 0 : -1, role: "button" }, make("title", {}, `${group.clips[clip].join(", ")}: ${say(metric, a)}, ${say(metric, b)}`));
     dot.addEventListener("click", () => open(`${names[0]} beside ${names[1]}`, clipCard(group, systems, clip, "")));
     svg.append(dot);
   }
+  // one stop of the tab key for all clips: arrows go from clip to clip, Enter opens
+  svg.addEventListener("keydown", (event) => {
+    const dots = [...svg.querySelectorAll(".dot")], step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (event.key === "Enter" || event.key === " ") event.target.dispatchEvent(new MouseEvent("click"));
+    else if (step) dots[(dots.indexOf(event.target) + step + dots.length) % dots.length].focus();
+    else return;
+    event.preventDefault();
+  });
   return svg;
 }
 function bins(metric, apart) {
