@@ -31,6 +31,15 @@ runs:
 """
 
 
+BRIEF = """
+about: the floor of one clip, and a control whose only clip is none; each process that imports torch costs seconds, so one does
+common: judges=[sync] sampling.steps=1 machine.quiet=true predicted=none
+runs:
+  - control=none data.test=1 data.train=0
+  - control=onset data=folder data.root=broken
+"""
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -154,34 +163,39 @@ def test_looking_at_no_jobs_is_no_error(capsys):
 
 
 def test_a_pool_of_processes_goes_on_where_it_was_killed_and_one_failure_stops_no_other(elsewhere, capsys):
-    words = [sys.executable, "-m", "bench", "sweep", "small", "machine=local", "machine.jobs=2"]
+    Path("sweeps/brief.yaml").write_text(BRIEF)
+    Path("broken").mkdir()
+    Path("broken/c.mp4").write_text("not a video")
+    words = [sys.executable, "-m", "bench", "sweep", "brief", "machine=local", "machine.jobs=2"]
     first = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    for line in first.stdout:  # killed once the second artefact is being made
-        if line.startswith("[2/"):
+    said = []
+    for line in first.stdout:  # killed once something is made and more is being made
+        said.append(line)
+        if "started" in line and any(": made" in earlier for earlier in said):
             break
     first.send_signal(signal.SIGTERM)
     assert first.wait(300) == 130
     first.stdout.close()
     made = {p.name: p.stat().st_mtime_ns for p in Path("results/cache").iterdir() if p.is_dir() and not p.suffix}
-    assert made and status("status", "small") == 0
-    assert "3 runs: 0 done" in capsys.readouterr().out
+    assert made and status("status", "brief") == 0
+    assert "2 runs: 0 done" in capsys.readouterr().out
 
-    assert status("sweep", "small", "machine=local", "machine.jobs=2") == 1
+    assert status("sweep", "brief", "machine=local", "machine.jobs=2") == 1
     said = capsys.readouterr().out
-    assert "3 runs: 2 done, 0 there before, 1 failed" in said
+    assert "2 runs: 1 done, 0 there before, 1 failed" in said
     assert all(f"{key}: started" not in said for key in made)
     assert {key: (elsewhere / "results/cache" / key).stat().st_mtime_ns for key in made} == made
     found = frame("results").set_index("experiment.name")
-    assert list(found.loc["none", "status"]) == ["done", "done"]
-    assert "no clip" in found.loc["onset, true hints", "facts.reason"]
+    assert found.loc["none", "status"] == "done"
+    assert "is text, not sound or video" in found.loc["onset, true hints", "facts.reason"]
     assert status("status") == 0
     said = capsys.readouterr().out
-    assert "gap       onset, true hints" in said and "no clip" in said and "skipped" in said
+    assert "gap       onset, true hints" in said and "is text, not sound or video" in said and "skipped" in said
     assert living(Ledger(elsewhere / "results")) == {}
     (one,) = sweeps(Ledger(elsewhere / "results"))
-    assert (one.name, one.system) == ("small", "local")
+    assert (one.name, one.system) == ("brief", "local")
 
     began = time.monotonic()
-    assert status("sweep", "small", "machine=local") == 1  # the failure is tried again, nothing else
-    assert "0 done, 2 there before, 1 failed" in capsys.readouterr().out
+    assert status("sweep", "brief", "machine=local") == 1  # the failure is tried again, nothing else
+    assert "0 done, 1 there before, 1 failed" in capsys.readouterr().out
     assert time.monotonic() - began < 300
