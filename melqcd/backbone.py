@@ -8,8 +8,7 @@ fields of its mel scale; without it the scale is Auffusion's.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from melqcd.adapter import LIST, ConditionAdapter, adapted, condition, load_adapter
 from melqcd.mel import Auffusion, MelScale
-from melqcd.published import looks_like
+from melqcd.pretrained import named, pretrained
 
 transformers_logging.disable_progress_bar()  # bars that last a moment and say nothing
 
@@ -71,11 +70,11 @@ class Backbone:
         for name in ("vae", "unet", "scheduler", *words):
             if not (path / name).is_dir():
                 raise FileNotFoundError(f"no {name}/ in {path}: a backbone has vae, unet, scheduler, tokenizer and text_encoder")
-        with _named(path / "scheduler"):
+        with named(path / "scheduler"):
             schedule: Any = DDPMScheduler.from_pretrained(path / "scheduler", local_files_only=True)
         told = condition(path) if (path / LIST).exists() else {}
         text, spelling = told.get("text_encoder_name", path / "text_encoder"), told.get("text_encoder_name", path / "tokenizer")
-        with _named(spelling):
+        with named(spelling):
             tokenizer = CLIPTokenizer.from_pretrained(spelling, local_files_only=True)
         scale = MelScale(**json.loads((path / "mel.json").read_text())) if (path / "mel.json").exists() else Auffusion()
         return cls(
@@ -163,40 +162,3 @@ class Backbone:
     def _in_turn(f, x: Tensor) -> Tensor:
         with torch.no_grad():
             return torch.cat([f(some) for some in x.split(AT_ONCE)])
-
-
-def pretrained(cls, folder: Path, **settings):
-    """`cls.from_pretrained(folder)`, refusing what does not fit instead of filling the gaps with random weights."""
-    if cls.__module__.startswith("diffusers."):
-        settings["low_cpu_mem_usage"] = False  # or it asks for another package
-    files = [f.name for f in folder.glob("*") if f.suffix in (".safetensors", ".bin")]
-    if files and all(".fp16." in name for name in files):
-        settings["variant"] = "fp16"
-    if files and all(name.endswith(".bin") for name in files):
-        settings["use_safetensors"] = False  # or a library complains of the format that it did not find
-    with _named(folder):
-        model, told = cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **settings)
-    wrong = [f"{len(told[k])} {k.replace('_', ' ')}: {', '.join(map(str, list(told[k])[:10]))}" for k in told if told[k]]
-    if wrong:
-        seen = looks_like({name: None for k in ("unexpected_keys", "mismatched_keys") for name in map(_name, told.get(k, ()))})
-        raise ValueError(f"{folder}: the weights do not agree with config.json; " + "; ".join(wrong) + seen)
-    return model
-
-
-def _name(told: Any) -> str:
-    """The weight's name, of what libraries report as a name or as a name with its shapes."""
-    return str(told[0]) if isinstance(told, (tuple, list)) else str(told)
-
-
-@contextmanager
-def _named(folder: Path) -> Iterator[None]:
-    """Errors about `folder` that say so."""
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{folder} cannot be read: {type(error).__name__}: {reason}") from error

@@ -32,14 +32,14 @@ def read_weights(
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
+        raise FileNotFoundError(_absent(path))
     if path.suffix == ".safetensors":
         state: Any = _safetensors(path, prefix, contains)
     else:
         state = _torch_file(path, allow_pickle)
     state = _unnested(state, inside)
     if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
-        found = f"; it holds {', '.join(map(str, list(state)[:SHOWN]))}" if isinstance(state, dict) else ""
+        found = f"; it holds {', '.join(map(str, list(state)[:SHOWN]))}{_like(state)}" if isinstance(state, dict) else ""
         raise ValueError(f"{path} holds no weights{' under ' + ' or '.join(inside) if inside else ''}{found}")
     kept = {
         k[len(prefix) :]: v
@@ -48,7 +48,8 @@ def read_weights(
     }
     if not kept:
         wanted = prefix or contains
-        raise ValueError(f"{path} has no entry named {wanted}...; its entries begin {', '.join(map(str, list(state)[:3]))}")
+        first = ", ".join(map(str, list(state)[:3]))
+        raise ValueError(f"{path} has no entry named {wanted}...; its entries begin {first}{_like(state)}")
     return kept
 
 
@@ -86,16 +87,18 @@ def empty(kind: Callable[..., M], *settings) -> M:
 
 
 def _safetensors(path: Path, prefix: str, contains: str) -> dict[str, Tensor]:
-    """The entries that are wanted; all where none is, so that the message can name some."""
+    """The entries that are wanted; the names of all where none is, so that the message can tell what they are of."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
             wanted = [n for n in names if n.startswith(prefix) and contains in n]
-            return {n: file.get_tensor(n) for n in wanted or names[:3]}
+            if wanted:
+                return {n: file.get_tensor(n) for n in wanted}
+            return {n: torch.empty(0) for n in names}  # for the message alone
     except SafetensorError as error:
-        raise ValueError(f"{path} is cut off or no safetensors file: {error}") from error
+        raise ValueError(_unreadable(path, error, "is cut off or no safetensors file")) from error
 
 
 def _torch_file(path: Path, allow_pickle: bool) -> Any:
@@ -110,9 +113,7 @@ def _torch_file(path: Path, allow_pickle: bool) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=pickles, **settings)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
-        raise ValueError(
-            f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
-        ) from error
+        raise ValueError(_unreadable(path, error)) from error
 
 
 def read_checkpoint(path: Path, **settings: Any) -> Any:
@@ -131,13 +132,13 @@ def read_checkpoint(path: Path, **settings: Any) -> Any:
                 f"{path} is a pickle that would run code ({named}) and is not opened; where you trust it, save its state dict anew "
                 "with safetensors.torch.save_file, or give its component allow_pickle=true: tensors are read, all else is left out"
             ) from error
-        raise ValueError(f"{path} is damaged, or a pickle of more than tensors and plain values; it is not opened") from error
+        raise ValueError(
+            _unreadable(path, error, "is damaged, or a pickle of more than tensors and plain values; it is not opened")
+        ) from error
     except FileNotFoundError:
         raise
     except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        raise ValueError(
-            f"{path} is damaged or no checkpoint: {str(error).splitlines()[0] if str(error) else 'empty'}"
-        ) from error
+        raise ValueError(_unreadable(path, error)) from error
 
 
 def write_checkpoint(path: Path, state: Any) -> None:
@@ -152,6 +153,31 @@ def write_checkpoint(path: Path, state: Any) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _absent(path: Path) -> str:
+    if path.is_dir():
+        inside = ", ".join(sorted(p.name for p in path.iterdir())[:SHOWN])
+        return f"{path} is a folder, a file of weights is needed: name one of {inside or 'its files, once there are any'}"
+    return f"no weights at {path}"
+
+
+def _unreadable(path: Path, error: Exception, else_: str = "is damaged or no checkpoint") -> str:
+    """What is wrong with a file, by its bytes where they tell, and otherwise the first words of the library that gave up."""
+    from melqcd.headers import damage
+
+    if told := damage(path).removeprefix("it "):
+        return f"{path} {told}"
+    first = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return f"{path} {else_} ({first or type(error).__name__})"
+
+
+def _like(state: dict) -> str:
+    """What a file looks like whose entries are not where they were looked for."""
+    from melqcd.published import looks_like
+
+    parts = [state, *(v for v in state.values() if isinstance(v, dict))]
+    return next((told for part in parts if (told := looks_like({str(k): None for k in part}))), "")
 
 
 def _unnested(state: Any, inside: Sequence[str]) -> Any:

@@ -11,7 +11,8 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from melqcd.backbone import Backbone, pretrained
+from melqcd.backbone import Backbone
+from melqcd.pretrained import pretrained
 from melqcd.settings import ControlNet
 
 

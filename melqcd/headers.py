@@ -42,6 +42,7 @@ def read_header(path: Path, *, inside: Sequence[str] = ()) -> Header:
         raise FileNotFoundError(f"no weights at {path}")
     if path.name.endswith(".index.json"):
         return _sharded(path)
+    _no_text(path)
     if path.suffix == ".safetensors":
         return _safetensors(path)
     told = read_torch(path)
@@ -54,6 +55,27 @@ def read_header(path: Path, *, inside: Sequence[str] = ()) -> Header:
     found = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Shape)} if isinstance(state, dict) else {}
     top = [str(k) for k in list(told.state)[:10]] if isinstance(told.state, dict) else [type(told.state).__name__]
     return Header(found, sorted(set(told.foreign)), told.cut, () if found else top)
+
+
+def damage(path: Path) -> str:
+    """Why the file at `path` cannot be read as weights, or not whole, by its bytes; "" where they do not tell."""
+    try:
+        return read_header(path).cut
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _no_text(path: Path) -> None:
+    """ValueError for an empty file and for what stands where a download went wrong: a page, a note of Git LFS."""
+    with open(path, "rb") as file:
+        head = file.read(120)
+    if not head:
+        raise ValueError("it is empty (0 bytes)")
+    if head.startswith(b"version https://git-lfs"):
+        raise ValueError("it is Git LFS's note of a file and not the file: `git lfs pull` fetches it")
+    text = head.decode("ascii", errors="replace")
+    if len(head) > 8 and all(c.isprintable() or c.isspace() for c in text) and text.isascii():
+        raise ValueError(f"it is text and no weights file, it begins {' '.join(text.split())[:40]!r}; fetch it again")
 
 
 def _safetensors(path: Path) -> Header:

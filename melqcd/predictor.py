@@ -184,8 +184,13 @@ def from_released(state: dict[str, Tensor], net: Predictor) -> dict[str, Tensor]
     buffers, which it lacks, keep `net`'s values.
     """
     groups = sorted({int(k.split(".")[1]) for k in state if k.startswith("proj_out.") and k.split(".")[1].isdigit()})
-    joined = {f"proj_out.{p}": torch.cat([state[f"proj_out.{g}.{p}"] for g in groups]) for p in ("weight", "bias") if groups}
-    kept = {k: v for k, v in state.items() if not k.startswith("proj_out.")}
+    parts = {p: [state.get(f"proj_out.{g}.{p}") for g in groups] for p in ("weight", "bias")}
+    joined = {
+        f"proj_out.{p}": torch.cat(some)
+        for p, found in parts.items()
+        if (some := [t for t in found if t is not None]) and len(some) == len(found) and len({t.shape[1:] for t in some}) == 1
+    }  # what is incomplete stays as it is, and is told by `load_weights`
+    kept = {k: v for k, v in state.items() if not (k.startswith("proj_out.") and f"proj_out.{k.rpartition('.')[2]}" in joined)}
     return dict(net.named_buffers()) | kept | joined
 
 

@@ -82,6 +82,9 @@ class V2X:
     binary: str = "weighted"  # yes/no heads: weighted by the training split's no/yes ratio, or focal with the same gamma
     # trained weights to take instead of training, of this width, depth, ...: the released CodePredictor.ckpt. "": trained here
     path: str = field(default="", metadata={"added": ""})
+    allow_pickle: bool = field(
+        default=False, metadata={"key": False}
+    )  # open a pickle of more than tensors; its code is never run
     # share of a clip's slots, from its beginning, that the loss sees. 0.25 as released, whose mask [:effect_length] counts features at
     # 25 Hz on a sequence at 100 Hz: of 10 s only the first 2.5 are taught and scored (specification of checkpoints, 10)
     supervised: float = field(default=1.0, metadata={"added": 1.0})
@@ -119,6 +122,9 @@ class ControlNet:
     dropout: float = 0.1  # share of prompts replaced by "" in training, so that guidance has something to lead away from
     # trained weights to take instead of training: MelQCD.ckpt, or a folder as diffusers writes it. "": trained here
     path: str = field(default="", metadata={"added": ""})
+    allow_pickle: bool = field(
+        default=False, metadata={"key": False}
+    )  # open a pickle of more than tensors; its code is never run
 
     def __post_init__(self):
         _place(self)

@@ -167,7 +167,7 @@ def test_codecs_that_do_not_fit_are_refused_by_name(small, tmp_path):
     with pytest.raises(ValueError, match=r"config\.json does not describe an EnCodec model"):
         CodecSize.at(tmp_path)
     (tmp_path / "codec.th").write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(ValueError, match=r"codec\.th is damaged"):
+    with pytest.raises(ValueError, match=r"codec\.th is cut off"):
         load_codec(tmp_path / "codec.th")
 
 

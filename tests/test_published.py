@@ -71,7 +71,7 @@ def test_a_file_that_is_cut_off_is_known_by_its_header(tmp_path, name):
 @pytest.mark.parametrize("content", [b"", b"PK", b"nonsense", b"\x80\x02}q\x00."])
 def test_what_is_no_weights_file_is_refused_by_its_header(tmp_path, content):
     (tmp_path / "x.pt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"torch file|cut off"):
+    with pytest.raises(ValueError, match=r"torch file|cut off|it is empty"):
         read_header(tmp_path / "x.pt")
 
 
@@ -224,3 +224,67 @@ def test_a_safetensors_head_that_lies_is_refused(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", 1 << 40) + b"{}")
     with pytest.raises(ValueError, match="no safetensors"):
         read_header(tmp_path / "x.safetensors")
+
+
+def readers():
+    from bench.judges.desync_net import load_desync
+    from bench.judges.imagebind_net import load_imagebind
+    from bench.judges.melception_net import load_melception
+    from bench.judges.vggsound_net import load_vggsound
+    from melqcd.codepredictor import load_released_predictor
+    from melqcd.released import load_controlnet
+    from melqcd.synchformer import load_synchformer
+
+    return {
+        "syncformer-visual": load_synchformer, "synchformer": load_desync, "imagebind-huge": load_imagebind, "melception": load_melception,
+        "vggsound-resnet18-h": load_vggsound, "melqcd-codepredictor": load_released_predictor, "melqcd": load_controlnet,
+    }  # fmt: skip
+
+
+WRONG = {
+    "empty.pt": (b"", "is empty"),
+    "page.pt": (b"<!DOCTYPE html><html><body>404", "is text and no weights file, it begins '<!DOCTYPE"),
+    "page.safetensors": (b"<!DOCTYPE html><html><body>404", "is text and no weights file"),
+    "note.pt": (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", "`git lfs pull` fetches it"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_failed_download_leaves_is_told_by_its_bytes(tmp_path, name):
+    content, told = WRONG[name]
+    (tmp_path / name).write_bytes(content)
+    for how in ({}, {"allow_pickle": True}):
+        with pytest.raises(ValueError, match="cannot be|is ") as error:
+            read_weights(tmp_path / name, **how)
+        assert told in str(error.value) and name in str(error.value)
+
+
+@pytest.mark.parametrize("id", ["syncformer-visual", "synchformer", "imagebind-huge", "melception", "vggsound-resnet18-h",
+                                "melqcd-codepredictor", "melqcd"])  # fmt: skip
+def test_every_reader_names_a_folder_half_a_file_and_another_networks(tmp_path, id):
+    read, file = readers()[id], KNOWN[id].files[0]
+    other = "vggsound-resnet18-h" if id == "melception" else "melception"
+    sections = KNOWN[other].files[0].sections
+    torch.save({"model": {k: v for name, _ in sections for k, v in tiny(name).items()}}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=f"it looks like {other}"):
+        read(tmp_path / "other.pt")
+    whole = {prefix + k: torch.zeros(1).expand(s or (1,)) for name, prefix in file.sections for k, s in table(name).items()}
+    torch.save({file.inside[0]: whole} if file.inside else whole, tmp_path / "half.pt")
+    (tmp_path / "half.pt").write_bytes((tmp_path / "half.pt").read_bytes()[:-9000])
+    with pytest.raises(ValueError, match=r"half\.pt is cut off"):
+        read(tmp_path / "half.pt")
+    if id != "syncformer-visual":  # whose folder is read
+        with pytest.raises(FileNotFoundError, match=r"is a folder, .* name one of half\.pt, other\.pt"):
+            read(tmp_path)
+
+
+def test_a_predictor_that_lacks_half_a_head_says_so(tmp_path):
+    sections = KNOWN["melqcd-codepredictor"].files[0].sections
+    state = {prefix + k: v for name, prefix in sections for k, v in tiny(name).items() if not k.endswith("proj_out.1.bias")}
+    torch.save({"state_dict": state}, tmp_path / "x.ckpt")
+    with pytest.raises(ValueError, match=r"1 missing: proj_out\.bias; 1 not expected: proj_out\.0\.bias"):
+        readers()["melqcd-codepredictor"](tmp_path / "x.ckpt")
+
+
+def test_sizes_alone_do_not_tell_two_checkpoints_apart():
+    assert "it looks like panns-cnn14-32k or panns-cnn14-16k" in looks_like(tiny("panns_cnn14"))

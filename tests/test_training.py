@@ -258,10 +258,10 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_by_name(tmp_path):
     toy(part=tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"training\.pt is damaged"):
+    with pytest.raises(ValueError, match=r"training\.pt is (damaged|cut off|empty)"):
         toy(part=tmp_path)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"training\.pt is damaged"):
+    with pytest.raises(ValueError, match=r"training\.pt is (damaged|cut off|empty)"):
         toy(part=tmp_path)
     path.write_bytes(data)
     with pytest.raises(ValueError, match="another training"):
@@ -278,7 +278,7 @@ def test_a_pickle_that_would_run_code_is_not_opened(tmp_path):
     (tmp_path / "old.pt").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(ValueError, match=r"new\.pt is a pickle that would run code \(posix\.system\)"):
         read_weights(tmp_path / "new.pt")
-    with pytest.raises(ValueError, match=r"old\.pt .* is not opened"):
+    with pytest.raises(ValueError, match=r"old\.pt is no torch file"):
         read_weights(tmp_path / "old.pt")
 
 

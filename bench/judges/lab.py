@@ -138,20 +138,14 @@ class _Networks:
 def load_classifier(folder: Path) -> ASTForAudioClassification:
     """The classifier in `folder`, in eval mode and float32; Refused naming the folder where it is damaged."""
     import torch
-    from safetensors import SafetensorError
     from transformers import ASTForAudioClassification
     from transformers.utils.logging import disable_progress_bar
 
+    from melqcd.pretrained import pretrained
+
     disable_progress_bar()  # of weights that load within a second
     try:
-        loaded: tuple[ASTForAudioClassification, dict] = ASTForAudioClassification.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )  # type: ignore[assignment]
-    except (OSError, RuntimeError, KeyError, ValueError, SafetensorError) as error:
-        raise Refused(f"{folder} cannot be read as a classifier: {str(error).splitlines()[0]}") from error
-    net, told = loaded
-    if told["missing_keys"] or told["mismatched_keys"]:
-        raise Refused(
-            f"{folder}: its weights lack {', '.join(sorted(map(str, told['missing_keys'] or told['mismatched_keys']))[:5])}"
-        )
+        net = pretrained(ASTForAudioClassification, folder, dtype=torch.float32)
+    except ValueError as error:
+        raise Refused(str(error)) from error
     return net.eval()

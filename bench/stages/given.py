@@ -30,7 +30,7 @@ def given_controlnet(out: Path, part: Path, ctx: Context, how: ControlNet, backb
         else:
             from melqcd.released import load_controlnet
 
-            found = load_controlnet(path)
+            found = load_controlnet(path, allow_pickle=how.allow_pickle)
             net = how.build(model)  # as these settings and this backbone ask for it: what was given must be the same
             load_weights(net, found.state_dict(), path)
     except (ValueError, FileNotFoundError) as error:
@@ -50,7 +50,7 @@ def given_predictor(out: Path, part: Path, ctx: Context, how: V2X, control: Cont
     path = placed(how.path)
     net = Predictor(how, FEATURES, control.heads())
     try:
-        state = read_weights(path, inside=["state_dict"], prefix="model.")
+        state = read_weights(path, inside=["state_dict"], prefix="model.", allow_pickle=how.allow_pickle)
         load_weights(net, from_released(state, net), path)
     except (ValueError, FileNotFoundError) as error:
         raise Refused(f"predictor.path: {error}") from error

@@ -107,8 +107,13 @@ def _spelt(part: str | tuple[int, int]) -> str:
 
 def recognised(names: Iterable[str]) -> Known | None:
     """The known checkpoint that most of `names` are of, whatever stands before them; None where there is none."""
+    return next(iter(alike(names)), None)
+
+
+def alike(names: Iterable[str]) -> list[Known]:
+    """The known checkpoints that most of `names` are of: several where they differ in sizes alone; [] where there is none."""
     names = set(names)
-    best: tuple[float, Known | None] = (SHARE, None)
+    best, found = SHARE, []
     for known in KNOWN.values():
         for file in known.files:
             for section, prefix in file.sections:
@@ -116,12 +121,15 @@ def recognised(names: Iterable[str]) -> Known | None:
                 for start in {prefix, ""}:
                     shared = sum(1 for n in own if start + n in names)
                     share = 2 * shared / (len(names) + len(own)) if names and own else 0.0
-                    if share > best[0]:
-                        best = (share, known)
-    return best[1]
+                    if share > best:
+                        best, found = share, [known]
+                    elif share == best and found and known not in found:
+                        found.append(known)
+    return found
 
 
 def looks_like(state: Mapping[str, Any]) -> str:
     """`; it looks like X: ...` for the end of a message about weights that do not fit, or "" where they look like nothing known."""
-    known = recognised(state)
-    return f"; it looks like {known.id}, which serves {known.serves}" if known else ""
+    known = alike(state)
+    serves = f", which serves {known[0].serves}" if len(known) == 1 else ""
+    return f"; it looks like {' or '.join(k.id for k in known)}{serves}" if known else ""

@@ -108,7 +108,7 @@ def diffusion(out: Path, part: Path, ctx: Context, recipe: Diffusion, scale: Mel
     torch = ctx.torch()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    from melqcd.backbone import pretrained
+    from melqcd.pretrained import pretrained
     from melqcd.training import Draw, train
 
     data = Pool(pool)
