@@ -33,7 +33,7 @@ def said(made):
     return [line for line in made.groups[0][1][0].below if line.startswith("Left out")]
 
 
-@pytest.mark.parametrize("seed", (0, 1))
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_judge_that_was_taught_again_shares_no_mean_with_the_older_one(tmp_path, keep, seed):
     old = rewritten(
         tmp_path, keep(tmp_path, "Onset", seed=seed), judges={"lab": "aaaa"}, written="2026-01-01T00:00:00Z", name="old1"
@@ -68,7 +68,7 @@ def test_judges_that_nothing_tells_apart_are_one(tmp_path, keep):
     assert not said(made)
 
 
-@pytest.mark.parametrize("status", ("done", "failed"))
+@pytest.mark.parametrize("status", ["done", "failed"])
 def test_of_two_records_of_one_seed_and_setting_the_newer_counts(tmp_path, keep, status):
     old = rewritten(tmp_path, keep(tmp_path, "Onset", status=status), written="2026-01-01T00:00:00Z", name="zzzz")
     new = rewritten(tmp_path, keep(tmp_path, "Onset"), written="2026-02-01T00:00:00Z", name="aaaa")
