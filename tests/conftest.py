@@ -40,7 +40,7 @@ def detfill(shared):
 
 METRICS = {"fid.lab": 50.0, "mkl.lab": 2.0, "class_acc.lab": 0.5, "w_dis.flux_lin": 0.4, "onset_acc.condfoley": 0.6}
 CONTROLS = {
-    "MelQCD": ({"bound": 1, "bands": 8}, 12.7, 2, 0.0),
+    "MelQCD": ({"bound": 1, "bands": 8, "temporal": "downsample", "frequency": "ds_repeat"}, 12.7, 2, 0.0),
     "Onset": ({"delta": 0.3}, 1.0, 0, 0.2),
     "Energy": ({}, 0.0, 1, 0.1),
     "LowRes": ({"bands": 8}, 0.0, 8, 0.01),

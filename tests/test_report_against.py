@@ -10,7 +10,7 @@ from bench.report.select import BEFORE, CLEAN
 from bench.settings import compose
 
 SPEC = Path(__file__).resolve().parent.parent / "reports" / "released_vs_clean.yaml"
-CONTROL = {"is": "MelQCD", "bound": 1, "bands": 8, "reading": "bands"}
+CONTROL = {"is": "MelQCD", "bound": 1, "bands": 8, "reading": "bands", "temporal": "downsample", "frequency": "ds_repeat"}
 
 
 def made(keep, folder, predicted="all", worse=0.0, *, control=(), predictor=(), inversion=None, **more):

@@ -159,7 +159,7 @@ def test_records_with_pseudo_words_are_not_in_table_2(tmp_path, keep):
 def test_table_4_shows_accuracy_beside_chance_and_the_codebook(tmp_path, keep):
     for seed in (0, 1):
         for bound, bands, codes in ((1, 8, 6561), (2, 32, 625**8)):
-            control = {"is": "MelQCD", "bound": bound, "bands": bands}
+            control = {"is": "MelQCD", "bound": bound, "bands": bands, "temporal": "downsample", "frequency": "ds_repeat"}
             facts = {"codes": codes, "predictor": {"code": {"acc": 0.3 + 0.1 * seed, "chance": 0.17, "sim": 0.6}}}
             keep(
                 tmp_path, "MelQCD", seed=seed, worse=0.1 * bound, change={"control": control, "predicted": ["code"]}, facts=facts
