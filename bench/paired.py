@@ -41,7 +41,7 @@ def _differences(apart: NDArray, seed: int) -> list[Difference]:
     if n < 2:
         return [Difference(float(m), None, None, None, n) for m in means]
     p, low, high = _swapped(apart, means, seed), *_interval(apart, means, seed)
-    alike, equal = ~apart.any(1), np.ptp(apart, axis=1) == 0
+    alike, equal = np.asarray(~apart.any(1)), np.ptp(apart, axis=1) == 0
     p[alike] = 1.0
     low[equal] = high[equal] = means[equal]
     return [

@@ -39,7 +39,7 @@ def squares(path: str | Path, times: Sequence[float] | np.ndarray, side: int) ->
     size, of which ten seconds at 1080p are 1.6 GB.
     """
     made = np.empty((len(times), side, side, 3), np.uint8)
-    last = small = None
+    last, small = None, made[:0]
     for k, image in enumerate(film(path, times)):
         if image is not last:
             last, small = image, squared(image, side)
