@@ -125,6 +125,13 @@ def test_a_check_says_on_focus_what_it_found(page, paths):
     assert page.js("document.getElementById('tip').textContent").endswith("hints change the sound does not hold")
 
 
+def test_long_names_wrap_and_lie_over_no_number(page, paths):
+    for wide in (1400, 400):
+        page.open(paths[0], wide=wide, high=800)
+        page.js("document.querySelector('#tables th.name[scope=row]').append(' with many settings'.repeat(9))")
+        assert page.js("[...document.querySelectorAll('th.name')].every(h => h.scrollWidth <= h.clientWidth)")
+
+
 def test_a_table_that_goes_on_shows_an_edge_and_scrolls_by_itself(page, paths):
     page.open(paths[0], wide=400, high=800)
     wide = "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth)"

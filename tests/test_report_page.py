@@ -199,6 +199,13 @@ def test_a_budget_is_no_check_and_only_a_response_is_about_a_control():
     assert (_check(experiment=control).about, _check(kind="response", experiment=control).about) == ("", "MelQCD")
 
 
+def test_a_canary_is_named_by_its_metric_and_by_what_was_done_to_the_sound():
+    one = {"metric": "w_dis.flux_lin", "way": "50 ms late", "value": 0.0448, "asked": "0.01 to 0.06", "ok": True, "why": ""}
+    found = _check(kind="canaries", facts={"checks": [one]})
+    assert found.items == [("w_dis.flux_lin, 50 ms late", "0.0448, asked 0.01 to 0.06", True)]
+    assert "w_dis.flux_lin, 50 ms late" in found.tip
+
+
 def test_a_chip_counts_its_measures_and_names_first_what_does_not_hold():
     scores = {f"m{i}": {"value": float(i > 0), "bound": 0.5} for i in range(12)}
     one = _check(scores=scores, words=["data.test=40"])

@@ -100,7 +100,8 @@ class Group:
         first = next((r for r in self.records if r.done), self.records[0]).flat
         clips = f"{self.clips} {first.get('experiment.split', 'test')} clips of {first.get('experiment.data.is', 'unknown data')}"
         apart = spoken({k: v for k, v in self.apart.items() if k not in (PROMPT, "clips")})
-        prompt = f"prompt={first.get(PROMPT, 'unknown')}"
+        prompts = dict.fromkeys(str(r.flat[PROMPT]) for r in self.records if r.done and PROMPT in r.flat)
+        prompt = f"prompt={' or '.join(prompts) or first.get(PROMPT, 'unknown')}"
         return "; ".join([f"{clips} (list {self.clips_hash or 'unknown'}), {prompt}", *([apart] if apart else [])])
 
 

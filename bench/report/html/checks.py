@@ -49,7 +49,7 @@ def checks(records: Sequence[Kept]) -> list[Check]:
 def _check(record: Kept) -> Check:
     facts = record.told.get("facts", {})
     items = [_item(str(what), of) for what, of in record.told.get("scores", {}).items()]
-    items += [_item(str(of.get("what") or of.get("name") or of.get("id") or "?"), of) for of in _listed(facts)]
+    items += [_item(_what(of), of) for of in _listed(facts)]
     if isinstance(facts.get("deaf"), list):
         items += [(f"{way} hints change the sound", "no", False) for way in map(str, facts["deaf"])]
         items += [] if facts["deaf"] else [("wrong hints change the sound", "yes", True)]
@@ -57,6 +57,12 @@ def _check(record: Kept) -> Check:
     known = [fine for *_, fine in items if fine is not None]
     fine = False if record.told.get("status") == "failed" else said if said is not None else all(known) if known else None
     return Check(str(record.told.get("kind")), fine, _about(record), items, record.id)
+
+
+def _what(of: Mapping[str, Any]) -> str:
+    """The name of a measure; of a canary its metric and what was done to the sound."""
+    named = of.get("what") or of.get("name") or of.get("id")
+    return str(named) if named else ", ".join(str(of[k]) for k in ("metric", "way") if of.get(k)) or "?"
 
 
 def _listed(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -74,8 +80,8 @@ def _item(what: str, of: Mapping[str, Any]) -> tuple[str, str, bool | None]:
         least = of.get("at_least", True)
         parts.append(f"{'at least' if least else 'at most'} {bound:.4g}")
         fine = fine if fine is not None else (value >= bound if least else value <= bound)
-    elif of.get("expected") is not None:
-        parts.append(f"expected {of['expected']}")
+    else:
+        parts += [f"{k} {of[k]}" for k in ("expected", "asked") if of.get(k) is not None]
     parts += [str(of[k]) for k in ("why", "detail", "judge") if of.get(k)]
     return what, ", ".join(parts), fine
 

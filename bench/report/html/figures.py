@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bench.report.make import Report
 
 
+VARIANTS = 4  # of Table 3: hints and pseudo-words, each with and without
+
+
 def figures(made: Report, behind: Sequence[Behind], media: Media) -> list[dict[str, Any]]:
     """[{title, src, alt, about}] of the pictures that the records allow and that have room."""
     from bench.report.curves import curve
@@ -39,7 +42,7 @@ def gallery_title(behind: Sequence[Behind]) -> str:
     worded = {s.record.flat.get("experiment.inversion.is") == "Adapter" for b in behind for s in b.systems if s.row.ranked}
     seeds = {s.record.flat.get("experiment.sampling.seed") for b in behind for s in b.systems if s.row.ranked}
     noise = ", same noise" if len(seeds) == 1 else ""
-    if len(worded) == 2:
+    if len(worded) == 2 and all(len(b.systems) == VARIANTS for b in behind):
         return f"Mels of the variants on the same clips{noise} (Figure 5)"
     return f"Mels of the truth and the systems{noise} (Figure 4)"
 

@@ -173,13 +173,15 @@ function compare() {
   const points = group.drawn.map((clip, i) => [clip, x[i], y[i]]).filter((p) => p[1] != null && p[2] != null);
   out.append(scatter(group, metric, points, names, [a, b]), bins(metric, points.map((p) => p[1] - p[2])));
 }
+// the whole name stands in the sentence above
+const short = (name) => (name.length > 48 ? `${name.slice(0, 47)}…` : name);
 function scatter(group, metric, points, names, systems) {
   const every = points.flatMap((p) => [p[1], p[2]]), low = Math.min(...every), high = Math.max(...every), span = high - low || 1;
   const at = (v) => 46 + 300 * (v - low) / span, up = (v) => 350 - at(v) + 4;
-  const svg = make("svg", { viewBox: "0 -12 372 362", role: "group", "aria-label": `${metric.label} of every clip, ${names[0]} across, ${names[1]} up` });
+  const svg = make("svg", { viewBox: "-14 -12 386 362", role: "group", "aria-label": `${metric.label} of every clip, ${names[0]} across, ${names[1]} up` });
   svg.append(make("line", { class: "axis", x1: 46, x2: 346, y1: up(low), y2: up(low) }), make("line", { class: "axis", x1: 46, x2: 46, y1: up(low), y2: up(high) }), make("line", { class: "same", x1: at(low), y1: up(low), x2: at(high), y2: up(high) }));
   for (const v of [low, low + span / 2, high]) svg.append(make("text", { x: at(v), y: 326, "text-anchor": v === high ? "end" : "middle" }, say(metric, v)), make("text", { x: 40, y: up(v) + 4, "text-anchor": "end" }, say(metric, v)));
-  svg.append(make("text", { x: 196, y: 343, "text-anchor": "middle" }, `${names[0]} →`), make("text", { x: 10, y: 90, "text-anchor": "middle", transform: "rotate(-90 10 90)" }, `${names[1]} →`));
+  svg.append(make("text", { x: 196, y: 343, "text-anchor": "middle" }, `${short(names[0])} →`), make("text", { x: -4, y: 180, "text-anchor": "middle", transform: "rotate(-90 -4 180)" }, `${short(names[1])} →`));
   const many = new Map();
   for (const [clip, a, b] of points) {
     const key = `${a} ${b}`, n = many.get(key) || 0;
