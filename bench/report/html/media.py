@@ -138,12 +138,13 @@ def _seen(sounds: Sounds, id: str) -> Path | None:
 def poster(film: Path) -> bytes | None:
     """The first picture of `film` as JPEG: what is seen before anything of the film is loaded. None where no picture can be decoded."""
     import av
+    from av.error import FFmpegError
 
     out = io.BytesIO()
     try:
         with av.open(str(film)) as file:
             next(file.decode(video=0)).to_image().save(out, "JPEG", quality=80)
-    except (av.FFmpegError, StopIteration, IndexError):
+    except (FFmpegError, StopIteration, IndexError):
         return None
     return out.getvalue()
 
