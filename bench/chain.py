@@ -118,7 +118,7 @@ def decoded(data: Data, store: Store) -> Path:
     here = rooted(data, store)
     clips = store(artefacts.clips, here)
     if root := getattr(here, "root", ""):
-        store.ctx.roots[clips.name] = Path(root).expanduser()
+        store.ctx.roots[clips.name] = Path(root).expanduser().absolute()
     if (share := getattr(here, "max_bad", None)) is not None:
         store.ctx.max_bad[clips.name] = share
     return clips

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.encoders import Encoder
+from bench.encoders import Encoder, Eyes
 from melqcd.mel import MelScale
 
 SCALE = MelScale(bins=32, frames=256)
@@ -24,7 +24,7 @@ class Brightness(Encoder):
             h, w = x.shape[1] // 2, x.shape[2] // 2
             return np.stack([x[:, :h, :w], x[:, :h, w:], x[:, h:, :w], x[:, h:, w:]], 1).mean((2, 3))
 
-        return of
+        return Eyes(of, 64)
 
 
 def backbone(folder: Path) -> str:
