@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Container
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.errors import Failed, Refused, Stopped, near
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
             sys.exit(2)
         if not given[0].startswith("-") and given[0] not in verbs:
             raise Refused(f"{given[0]}: no such verb.{near(given[0], verbs)}")
-        args = parser.parse_args(given)
+        args = _read(parser, verbs, given)
         with spoken_by_one():
             args.do(args)
     except Refused as error:
@@ -42,12 +42,20 @@ def main(argv: list[str] | None = None) -> None:
         _end(f"{error.filename}: {error.strerror}", 1)
 
 
+def _read(parser: argparse.ArgumentParser, verbs: Mapping[str, argparse.ArgumentParser], given: list[str]) -> argparse.Namespace:
+    """The command line; words may stand before and behind options."""
+    own = verbs.get(given[0])
+    if own is None or any(a.nargs in (argparse.PARSER, argparse.REMAINDER) for a in own._actions):
+        return parser.parse_args(given)
+    return own.parse_intermixed_args(given[1:], argparse.Namespace(verb=given[0]))
+
+
 def _end(message: str, status: int) -> None:
     print(f"bench: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
 
 
-def _parser() -> tuple[argparse.ArgumentParser, Container[str]]:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
     """What reads a command line, and the verbs it knows."""
     parser = argparse.ArgumentParser("bench", description="Compare control signals for video-to-audio generation.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")

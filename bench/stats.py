@@ -137,7 +137,9 @@ def paired_sets(first: float, second: float, first_without: ArrayLike, second_wi
     error, interval = jackknife_error(apart), jackknife_interval(value, apart)
     if error is None or interval is None:
         return Difference(value, None, None, None, n)
-    p = 1.0 if value == 0 else float(2 * stats.t.sf(abs(value) / error, len(apart) - 1)) if error else 0.0
+    if not error:  # every block moves both alike: there is no spread to hold a difference against
+        return Difference(value, None, None, 1.0 if value == 0 else None, n)
+    p = float(2 * stats.t.sf(abs(value) / error, len(apart) - 1))
     return Difference(value, *interval, p, n, _reach(len(apart)) * error)
 
 
@@ -166,10 +168,11 @@ def mismatched(clips: int, *, about: int = 1000, seed: int = 0) -> NDArray:
 def detectable(apart: ArrayLike, *, power: float = 0.8, level: float = LEVEL) -> float | None:
     """The smallest difference of means that a test paired by clip would find with probability `power`, at this N and this spread.
 
-    apart: [clips], first minus second. By Student's t: (t(1 - alpha / 2) + t(power)) standard errors. None for fewer than two clips.
+    apart: [clips], first minus second. By Student's t: (t(1 - alpha / 2) + t(power)) standard errors. None for fewer than two clips and where all
+    differences are equal: no spread is known.
     """
     apart = np.asarray(apart, np.float64)
-    if len(apart) < 2:
+    if len(apart) < 2 or not apart.std():
         return None
     return _reach(len(apart), power=power, level=level) * float(apart.std(ddof=1) / np.sqrt(len(apart)))
 

@@ -25,15 +25,28 @@ COLUMNS = ("clip", "sample", "metric", "value", "status")
 
 
 def parsed(path: Path) -> Any:
-    """The JSON in `path`; Refused for NaN and Infinity, numbers no float holds, nesting without end, too many bytes, other text."""
+    """The JSON in `path`; Refused for NaN and Infinity, a name twice in an object, numbers no float holds, nesting without end, too many
+    bytes, other text.
+    """
     try:
         if path.stat().st_size > LIMIT:
             raise ValueError(f"{path.stat().st_size} bytes are more than the {LIMIT} allowed")
-        return json.loads(path.read_bytes().decode("utf-8"), parse_constant=_constant, parse_float=_float)
+        return json.loads(
+            path.read_bytes().decode("utf-8"), parse_constant=_constant, parse_float=_float, object_pairs_hook=_object
+        )
     except RecursionError as error:
         raise Refused(f"{path}: nested too deeply") from error
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are such
         raise Refused(f"{path}: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ in which of two equal names they take: a file with such says two things."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise ValueError(f"{twice[:40]!r} stands twice in one object")
+    return found
 
 
 def _constant(name: str) -> float:

@@ -254,6 +254,12 @@ def test_a_record_of_wrong_types_is_refused_by_name(tmp_path, change, said):
         read(tmp_path)
 
 
+def test_a_record_that_says_a_thing_twice_is_refused_by_name(tmp_path):
+    (tmp_path / "odd.json").write_text('{"id": "a", "status": "done", "scores": {"fid": {"value": 9, "value": 1}}}')
+    with pytest.raises(Refused, match=r"odd\.json is not a record.*'value' stands twice"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999", "9" * 5000, "[" * 100_000, '"\ud800"'])
 def test_json_that_no_float_holds_is_refused_by_name(tmp_path, text):
     (tmp_path / "odd.json").write_bytes(

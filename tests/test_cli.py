@@ -148,3 +148,15 @@ def test_an_option_said_twice_takes_what_both_say(line, name):
 
     parser, _ = _parser()
     assert getattr(parser.parse_args(line.split()), name) == ["a=1", "b=2", "c=3"]
+
+
+def test_words_may_stand_before_and_behind_options(elsewhere, capsys):
+    said = []
+    for line in (
+        "plan control=onset data.test=2 --all machine.results=r",
+        "plan --all machine.results=r control=onset data.test=2",
+    ):
+        main(line.split())
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "controlnet-" in said[0]

@@ -78,3 +78,24 @@ def test_no_line_of_a_table_is_wider_than_the_terminal(results):
         assert max(map(len, lines)) <= width
         values = [cell.text.partition(" [")[0] for table in tables for row in table.lines for cell in row.cells]
         assert all(value in said.file.getvalue() for value in values)
+
+
+def test_an_axis_of_codebooks_is_logarithmic_and_its_picture_is_a_file_of_the_report(tmp_path, keep):
+    from bench.report.cells import Cells
+    from bench.report.curves import curve
+    from bench.report.picture import pictures
+    from bench.report.select import groups
+    from bench.report.spec import Curve, Form, RowSpec, Spec
+
+    lengths = (6561, 2**25, 2**74)
+    for length in lengths:
+        keep(tmp_path, "MelQCD", change={"control": {"is": "MelQCD", "bands": length}})
+    rows = tuple(RowSpec(f"K={k}", {"experiment.control.bands": k}) for k in lengths)
+    spec = Spec("k", "K", rows, (Form("true", {}),), ("mkl",), curves=(Curve("codes", "experiment.control.bands"),))
+    (group,) = groups(kept([tmp_path]), spec, {})[0]
+    figure = curve(Cells(group, spec), spec.curves[0])
+    assert figure is not None
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["6,561", "2^25", "2^74"]
+    assert {p.name for p in pictures(spec, [group], tmp_path)} == {"k-curve.png", "k-curve.svg"}

@@ -7,6 +7,7 @@ from scipy import stats
 from bench.metrics.frechet import frechet
 from bench.stats import (
     blocks,
+    detectable,
     holm,
     jackknife_error,
     jackknife_interval,
@@ -144,3 +145,14 @@ def test_chance_pairs_never_match_and_use_every_clip_equally(clips):
     for side in pairs.T:
         assert len(set(np.bincount(side, minlength=clips).tolist())) <= 1
     assert np.array_equal(pairs, mismatched(clips))
+
+
+def test_without_spread_between_blocks_nothing_is_said_of_a_difference():
+    apart = paired_sets(3.0, 1.0, [3.0] * 10, [1.0] * 10, n=100)
+    assert (apart.value, apart.low, apart.high, apart.p) == (2.0, None, None, None)  # and not p = 0
+    assert paired_sets(3.0, 3.0, [3.0] * 10, [3.0] * 10, n=100).p == 1.0
+
+
+def test_a_constant_difference_does_not_make_every_difference_detectable():
+    assert detectable([0.25] * 20) is None
+    assert detectable([0.0, 1.0] * 10) == pytest.approx((2.0930 + 0.8610) * 0.51299 / 20**0.5, rel=1e-3)  # t of 19 degrees

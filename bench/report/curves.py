@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from math import log2
 from typing import TYPE_CHECKING
 
 from bench.report.cells import Cell, Cells
-from bench.report.spec import Curve
+from bench.report.spec import MANY, Curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FAR = 100  # times the least value of a setting from which its axis is logarithmic
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
@@ -35,13 +37,22 @@ def curve(cells: Cells, asked: Curve) -> Figure | None:
             points = lines.get((column.id, form.name), [])
             if not points:
                 continue
-            at = list(range(len(points))) if any(isinstance(x, str) for x, _ in points) else [x for x, _ in points]
+            at = (
+                [float(i) for i in range(len(points))]
+                if any(isinstance(x, str) for x, _ in points)
+                else [float(x) for x, _ in points]
+            )
             value = [(cell.value or 0.0) * scale for _, cell in points]
             axes.plot(at, value, "o-", color=colour, label=form.name)
             for x, (_, cell) in zip(at, points, strict=True):
                 if cell.low is not None and cell.high is not None:
                     axes.plot([x, x], [cell.low * scale, cell.high * scale], color=colour, lw=4, alpha=0.25)
-            axes.set_xticks(at, [str(x) for x, _ in points])
+            told = [str(x) for x, _ in points]
+            if max(at) > FAR * min(at) > 0:  # numbers of codes: one scale for 6,561 and 2^74
+                axes.set_xscale("log", base=2)
+                told = [f"{x:,.0f}" if x < MANY else f"2^{log2(x):.0f}" for x in at]
+            axes.set_xticks(at, told)
+            axes.minorticks_off()
         axes.set_xlabel(asked.label or asked.x.removeprefix("experiment."))
         axes.set_ylabel(f"{column.metric.label}{f' ({column.metric.unit})' if column.metric.unit else ''}")
         axes.set_title(f"{column.metric.heading}, N {column.n}", fontsize=10, loc="left")

@@ -36,15 +36,21 @@ class Point:
 
 
 def pictures(spec: Spec, groups: Sequence[Group], out: Path) -> list[Path]:
-    """A picture for each group of records that has a signal with a value, as PNG and SVG; none where the report has no gap."""
+    """The pictures of each group of records, as PNG and SVG: the trade-off where the report has a gap, and its curves over a setting."""
     import matplotlib
 
+    from bench.report.curves import curve
+
+    drawn: dict[str, Figure] = {}
+    for n, group in enumerate(groups):
+        tail = f"-{n + 1}" if n else ""
+        if spec.gap and (figure := draw(spec, group)):
+            drawn[f"{spec.name}-tradeoff{tail}"] = figure
+        for i, asked in enumerate(spec.curves):
+            if figure := curve(Cells(group, spec), asked):
+                drawn[f"{spec.name}-curve{i + 1 if i else ''}{tail}"] = figure
     paths: list[Path] = []
-    for group in groups if spec.gap else ():
-        figure = draw(spec, group)
-        if figure is None:
-            continue
-        stem = f"{spec.name}-tradeoff" + (f"-{len(paths) // 2 + 1}" if paths else "")
+    for stem, figure in drawn.items():
         # a fixed salt and no date: the same records give the same file
         with matplotlib.rc_context({"svg.hashsalt": spec.name, "svg.fonttype": "none"}):
             for suffix in ("png", "svg"):
