@@ -114,13 +114,10 @@ def cost(x: Experiment, store: Store) -> Path:
 
 
 def decoded(data: Data, store: Store) -> Path:
-    """The decoded clips of `data`. Where its files lie now and how many may be bad are no part of the key: stages are told beside it."""
+    """The decoded clips of `data`."""
     here = rooted(data, store)
     clips = store(artefacts.clips, here)
-    if root := getattr(here, "root", ""):
-        store.ctx.roots[clips.name] = Path(root).expanduser().absolute()
-    if (share := getattr(here, "max_bad", None)) is not None:
-        store.ctx.max_bad[clips.name] = share
+    store.ctx.know(clips.name, here)
     return clips
 
 

@@ -19,6 +19,8 @@ from bench.shares import Share
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from bench.data.base import Data
+
 T = TypeVar("T")
 
 
@@ -54,6 +56,13 @@ class Context:
     share: Share | None = None  # of the pieces of one artefact, where several processes make them
     networks: dict | None = None  # loaded for one artefact and kept for the next, by what they are; None: none are kept
     _stop: threading.Event = field(default_factory=threading.Event)
+
+    def know(self, clips: str, data: Data) -> None:
+        """Where the files of `data` lie now and how many may be bad: no part of the key of its artefact `clips`, so told beside it."""
+        if root := getattr(data, "root", ""):
+            self.roots[clips] = Path(root).expanduser().absolute()
+        if (share := getattr(data, "max_bad", None)) is not None:
+            self.max_bad[clips] = share
 
     def stop(self) -> None:
         """Ask whatever runs to save its state and end."""
