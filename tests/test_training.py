@@ -258,10 +258,10 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_by_name(tmp_path):
     toy(part=tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"training\.pt is (damaged|cut off|empty)"):
+    with pytest.raises(ValueError, match=r"training\.pt is cut off"):
         toy(part=tmp_path)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"training\.pt is (damaged|cut off|empty)"):
+    with pytest.raises(ValueError, match=r"training\.pt is empty"):
         toy(part=tmp_path)
     path.write_bytes(data)
     with pytest.raises(ValueError, match="another training"):
