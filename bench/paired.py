@@ -41,11 +41,11 @@ def _differences(apart: NDArray, seed: int) -> list[Difference]:
     if n < 2:
         return [Difference(float(m), None, None, None, n) for m in means]
     p, low, high = _swapped(apart, means, seed), *_interval(apart, means, seed)
-    alike, equal = np.asarray(~apart.any(1)), np.ptp(apart, axis=1) == 0
-    p[alike] = 1.0
+    p[~apart.any(1)] = 1.0
+    equal = np.ptp(apart, axis=1) == 0
     low[equal] = high[equal] = means[equal]
     return [
-        Difference(float(means[i]), float(low[i]), float(high[i]), float(p[i]), n, None if alike[i] else detectable(apart[i]))
+        Difference(float(means[i]), float(low[i]), float(high[i]), float(p[i]), n, detectable(apart[i]))
         for i in range(len(apart))
     ]
 

@@ -1,4 +1,4 @@
-"""How words become an experiment: the dataclasses' defaults as plain dicts, words in Hydra's grammar merged, one checked builder makes the objects.
+"""How words become an experiment: dataclasses' defaults as plain dicts, words in Hydra's grammar merged, one checked builder of objects.
 
 A component's fields are its settings, its defaults and its documentation; no YAML holds a default (architecture, section 5).
 """

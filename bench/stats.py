@@ -168,8 +168,8 @@ def mismatched(clips: int, *, about: int = 1000, seed: int = 0) -> NDArray:
 def detectable(apart: ArrayLike, *, power: float = 0.8, level: float = LEVEL) -> float | None:
     """The smallest difference of means that a test paired by clip would find with probability `power`, at this N and this spread.
 
-    apart: [clips], first minus second. By Student's t: (t(1 - alpha / 2) + t(power)) standard errors. None for fewer than two clips and where all
-    differences are equal: no spread is known.
+    apart: [clips], first minus second. By Student's t: (t(1 - alpha / 2) + t(power)) standard errors. None for fewer than two clips and
+    where all differences are equal: no spread is known.
     """
     apart = np.asarray(apart, np.float64)
     if len(apart) < 2 or not apart.std():
