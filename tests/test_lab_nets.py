@@ -149,3 +149,35 @@ def test_a_recipe_is_an_identity():
 
     assert digest(VAE()) == digest(VAE(widths=[16, 32, 64, 128]))
     assert digest(VAE()) != digest(replace(VAE(), training=replace(VAE().training, seed=5)))
+
+
+def test_the_vae_answers_sparse_hints_with_a_sixth_of_the_change_though_their_bands_can_be_read():
+    """Why the lab's rows of sparse hints in Table 6 say little about the paper's: README, "What was run"."""
+    import torch
+    from torch.nn.functional import avg_pool1d
+
+    from bench.backbones import Lab
+    from melqcd.resample import fill
+
+    backbone, draw = Lab().load("cpu"), torch.Generator().manual_seed(0)
+    bands = torch.zeros(16, 8, 256)  # six dying sounds in each
+    for clip in bands:
+        for start in torch.randint(0, 250, (6,), generator=draw).tolist():
+            fading = 0.8 * torch.rand(8, 1, generator=draw) * torch.exp(-torch.arange(256 - start) / 12)
+            clip[:, start:] = torch.maximum(clip[:, start:], fading)
+    change, read = {}, {}
+    for sparse in (False, True):
+        with torch.no_grad():
+            seen = backbone.features(fill(bands, 64, 256, sparse=sparse))
+            change[sparse] = float((seen - backbone.features(torch.zeros(1, 64, 256))).std())
+        columns = seen.permute(0, 3, 1, 2).flatten(0, 1).flatten(1).double()
+        columns = torch.cat([columns, torch.ones(len(columns), 1)], 1)
+        wanted = avg_pool1d(bands, 256 // seen.shape[-1]).permute(0, 2, 1).flatten(0, 1).double()
+        known = len(columns) * 3 // 4
+        left = columns[:known].T @ columns[:known] + 1e-3 * torch.eye(columns.shape[1])
+        reading = torch.linalg.solve(left, columns[:known].T @ wanted[:known])
+        missed = (columns[known:] @ reading - wanted[known:]).square().sum(0)
+        read[sparse] = float((1 - missed / (wanted[known:] - wanted[known:].mean(0)).square().sum(0)).mean())
+    assert change[False] == pytest.approx(1.32, abs=0.05)
+    assert change[True] == pytest.approx(0.21, abs=0.02)
+    assert min(read.values()) > 0.95
