@@ -16,9 +16,39 @@ def test_a_report_of_all_has_a_row_for_every_setting(results):
     assert [r.label for r in spec.rows] == ["MelQCD, all", "MelQCD, none", "Onset, all", "Onset, none"]
     assert {len(r.where["id"]) for r in spec.rows} == {3}  # seeds share a row
     made = report("all", [results], {"experiment.control.is": "Energy"})
-    assert [line.label for line in made.groups[0][1][0].lines] == ["Energy, all", "Energy, none"]
+    assert [[line.label for line in tables[0].lines] for _, tables in made.groups] == [["Energy, all"], ["Energy, none"]]
     with pytest.raises(Refused, match="no finished result|none of"):
         every(records, {"experiment.prompt": "nobody's"})
+
+
+def test_a_report_of_all_ranks_what_was_predicted_beside_its_like_and_floors_beside_each(tmp_path, keep):
+    keep(tmp_path, "Onset", predicted="none", worse=-0.2)
+    for control in ("Onset", "MelQCD"):
+        keep(tmp_path, control, predicted="all")
+    keep(tmp_path, "NoControl", predicted="none", worse=-0.4, change={"inversion": {"is": "NoInversion"}})
+    keep(tmp_path, "NoControl", predicted="none", change={"prompt": "generic", "inversion": {"is": "NoInversion"}})
+    made = report("all", [tmp_path])
+    lines = [{line.label: line.ranked for line in tables[0].lines} for _, tables in made.groups]
+    assert lines == [
+        {"MelQCD, all": True, "Onset, all": True, "NoControl, none, prompt=label": False},
+        {"Onset, none": True, "NoControl, none, prompt=label": False},
+        {"NoControl, none, prompt=generic": False},
+    ]
+    assert ["predicted=all" in group.about for group, _ in made.groups] == [True, False, False]
+
+
+def test_a_score_that_does_not_tell_its_clips_stands_apart(tmp_path, keep):
+    import json
+
+    from bench.report.select import groups
+    from bench.report.spec import load
+
+    keep(tmp_path, "MelQCD", predicted="none")
+    told = json.loads(next(tmp_path.glob("*.json")).read_text()) | {"id": "0" * 16, "kind": "score", "facts": {"system": "SpecVQGAN"}}
+    (tmp_path / f"{told['id']}.json").write_text(json.dumps({k: v for k, v in told.items() if k != "experiment"}))
+    shown, left = groups(kept([tmp_path]), load("table1"), {})
+    assert [[r.told["kind"] for r in g.records] for g in shown] == [["score"]]
+    assert [r.id for g in report("all", [tmp_path]).groups for r in g[0].records if r.outside] == [told["id"]]
 
 
 def test_a_curve_goes_through_the_rows_in_the_order_of_their_setting(tmp_path, keep):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.errors import Refused
 from bench.metrics import columns
 from bench.report.judged import current
-from bench.report.select import SEEDS, Group, Kept, spoken
+from bench.report.select import PROMPT, SEEDS, Group, Kept, spoken
 from bench.report.spec import Form, RowSpec, Spec, Where
 
 EVERY = "all"
 RESULTS = ("run", "score", "reference")
 SAME = ("experiment.data.", "experiment.split", "experiment.judges")
+SIGNAL = ("experiment.predicted", "experiment.slots")  # runs that differ in one of these, or in the prompt, are not ranked together
+FLOORS = ("NoControl", "Oracle")
 NAMES = ("experiment.name", "facts.system")
 
 
@@ -29,7 +31,7 @@ def every(records: Sequence[Kept], where: Where) -> Spec:
         raise Refused(f"none of {len(records)} records is a finished result{f' with {spoken(where)}' if where else ''}")
     labels = _labels([same[0] for same in found.values()])
     rows = [
-        RowSpec(label, {"id": [r.id for r in same], "kind": same[0].told["kind"]}, ranked=same[0].told["kind"] != "reference")
+        RowSpec(label, {"id": [r.id for r in same], "kind": same[0].told["kind"]}, ranked=_ranked(same[0]))
         for label, same in zip(labels, found.values(), strict=True)
     ]
     rows.sort(key=lambda r: (not r.ranked, r.label))
@@ -38,19 +40,55 @@ def every(records: Sequence[Kept], where: Where) -> Spec:
 
 
 def together(records: Sequence[Kept], spec: Spec) -> list[Group]:
-    """The records of `every`'s rows by what a table must share: data, split, judges and the list of clips; the largest first."""
+    """The records of `every`'s rows by what a table must share, the largest table first: data, split, judges, list of clips, prompt, what
+    was predicted and how many slots. Runs by which nothing is predicted stand in every table of their prompt, sounds of other systems and
+    the reference in every table of their clips.
+    """
     taken = {id for row in spec.rows for id in row.where["id"]}
-    found: dict[str, list[Kept]] = {}
+    of_clips: dict[str, list[Kept]] = {}
     for record in records:
         if record.id in taken:
             same = {k: v for k, v in record.flat.items() if k.startswith(SAME) and not k.endswith(".root")}
             key = json.dumps([same, record.flat.get("facts.clips_hash", "")], sort_keys=True, default=str)
-            found.setdefault(key, []).append(record)
+            of_clips.setdefault(key, []).append(record)
     made = []
-    for same in found.values():
-        some, left = current(same)
-        made.append(Group(tuple(some), {}, some[0].flat.get("facts.clips_hash", ""), left))
-    return sorted(made, key=lambda g: (-len(g.records), g.clips_hash))
+    for same in of_clips.values():
+        tables = list(_kin(same))
+        differ = [k for k in (PROMPT, *SIGNAL) if len({str(apart.get(k)) for apart, _ in tables}) > 1]
+        for apart, some in tables:
+            now, left = current(some)
+            told = {k: apart[k] for k in differ if k in apart}
+            made.append(Group(tuple(now), told, some[0].flat.get("facts.clips_hash", ""), left))
+    return sorted(made, key=lambda g: (-len(g.records), g.clips_hash, str(g.apart)))
+
+
+def _kin(records: Sequence[Kept]) -> Iterator[tuple[dict[str, Any], list[Kept]]]:
+    """(prompt, what is predicted and slots; the records of that table) of records on the same clips."""
+    runs = [r for r in records if r.told["kind"] == "run"]
+    others = [r for r in records if r.told["kind"] != "run"]
+    for prompt in dict.fromkeys(r.flat.get(PROMPT) for r in runs):
+        same = [r for r in runs if r.flat.get(PROMPT) == prompt]
+        apart = {_signal(r): {k: r.flat.get(k) for k in SIGNAL} for r in same if not _everywhere(r)}
+        for signal, told in apart.items() or [("", {})]:
+            yield {PROMPT: prompt, **told}, [*(r for r in same if _everywhere(r) or _signal(r) == signal), *others]
+    if not runs:
+        yield {}, others
+
+
+def _signal(record: Kept) -> str:
+    return json.dumps([record.flat.get(k) for k in SIGNAL], default=str)
+
+
+def _everywhere(record: Kept) -> bool:
+    """Whether nothing of a run can be predicted: text alone, image embeddings, the true mel."""
+    nothing = [record.flat.get(f"facts.{cost}") == 0 for cost in ("bits_per_slot", "reals_per_slot")]
+    return all(nothing) or record.flat.get("experiment.control.is") in FLOORS
+
+
+def _ranked(record: Kept) -> bool:
+    """All but floor and ceilings: what is no system to choose."""
+    flat, plain = record.flat, record.flat.get("experiment.inversion.is", "NoInversion") == "NoInversion"
+    return record.told["kind"] != "reference" and not (flat.get("experiment.control.is") in FLOORS and plain)
 
 
 def _about(record: Kept) -> dict[str, Any]:

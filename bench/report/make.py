@@ -93,17 +93,24 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
     spec = written or every(records, where or {})
     if name == EVERY:
         found, left = together(records, spec), []
-        there = {r.id for group in found for r in group.records}
-        spec = replace(spec, rows=tuple(row for row in spec.rows if there & set(row.where["id"])))
+        spec = _filled(spec, *found)
     else:
         found, left = groups(records, spec, where or {})
     if not found:
         raise Refused(
             f"none of {len(records)} records in {looked} suits the report {spec.name}: `bench sweep {spec.name}` makes some"
         )
-    made = [(group, [*(own := tables(spec, group)), *differences(spec, group, own[0].above)]) for group in found]
+    made = []
+    for group in found:
+        own = tables(_filled(spec, group) if name == EVERY else spec, group)
+        made.append((group, [*own, *differences(spec, group, own[0].above)]))
     about = [r for r in records if r.told.get("kind") not in NO_CHECKS]
     return Report(spec, made, [published(spec)] if spec.published else [], left, about)
+
+
+def _filled(spec: Spec, *found: Group) -> Spec:
+    """`spec` without the rows that have no record in `found`."""
+    return replace(spec, rows=tuple(row for row in spec.rows if any(of_row(r, row) for group in found for r in group.records)))
 
 
 def voted(made: Report, path: Path) -> Report:

@@ -149,8 +149,8 @@ def groups(records: Sequence[Kept], spec: Spec, where: Where) -> tuple[list[Grou
     for same in by_settings.values():
         hashes = sorted({r.told["facts"].get("clips_hash", "") for r in same if r.done}) or [""]
         parts += [(h, [r for r in same if not r.done or r.told["facts"].get("clips_hash", "") == h]) for h in hashes]
-    parts += [(h, []) for h in sorted({r.told["facts"]["clips_hash"] for r in outside} - {h for h, _ in parts})]
-    parts = [(h, [*part, *(r for r in outside if r.told["facts"]["clips_hash"] == h)]) for h, part in parts]
+    parts += [(h, []) for h in sorted({r.told["facts"].get("clips_hash", "") for r in outside} - {h for h, _ in parts})]
+    parts = [(h, [*part, *(r for r in outside if r.told["facts"].get("clips_hash", "") == h)]) for h, part in parts]
     apart = _apart([(h, _settings(part[0], free)) for h, part in parts])
     taken = [current(part) for _, part in parts]
     found = [Group(tuple(some), differs, h, left) for (h, _), differs, (some, left) in zip(parts, apart, taken, strict=True)]
