@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ WORDS = (
 SCRIPT = """
 from pathlib import Path
 import sys
+import time
 from bench import chain
 from bench.cli import open_store
 from bench.ranks import spoken_by_one
@@ -83,3 +86,63 @@ def test_two_processes_learn_every_network_as_one_does(tmp_path):
     told = json.loads(next((pair / "cache").glob("controlnet-*/training.json")).read_text())
     assert told["steps"] == 2
     assert not list((pair / "cache").glob("*.part")) and not list((pair / "cache").glob("*.failed"))
+
+
+@pytest.mark.slow  # the world of the test above once more, then jobs of two processes
+def test_a_job_with_two_gpus_is_two_processes_that_stop_together_and_of_which_none_outlives_the_other(tmp_path):
+    from runpy import run_path
+
+    from bench.jobs.ledger import Ledger
+
+    (tmp_path / "script.py").write_text(SCRIPT)
+    learn = run_path(str(tmp_path / "script.py"))["learn"]
+    results = tmp_path / "results"
+    words = [*WORDS, "predictor.training.steps=400", f"machine.results={results}"]
+    learn([*words, "predictor.training.steps=6"])  # all inputs of the longer training are there then
+    from bench import chain
+    from bench.cli import open_store
+    from bench.settings import compose
+
+    x, machine = compose(*words, site=False)
+    store = open_store(machine)
+    store.deferred = True
+    key = chain.trained_predictor(x, chain.decoded(x.taught, store), store).name
+    ledger = Ledger(results.resolve(), ())
+    ledger.logs.mkdir(parents=True)
+    slurm = [*words, "machine=slurm", "machine.gpus=2", "machine.save=1"]
+
+    def begun() -> subprocess.Popen:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")} | {"OMP_NUM_THREADS": "1"}
+        job = subprocess.Popen([sys.executable, "-m", "bench.jobs.work"], stdin=subprocess.PIPE, text=True, env=environment)
+        with job.stdin as pipe:
+            json.dump([str(results.resolve()), key, slurm, False], pipe)
+        return job
+
+    def once_training(job: subprocess.Popen) -> int:
+        """The process beside `job`, when a checkpoint is written."""
+        part, began, end = results / "cache" / f"{key}.part", time.time(), time.monotonic() + 120
+        while not (part.is_dir() and any(p.stat().st_mtime > began for p in part.iterdir())):
+            assert job.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        (other,) = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+        return int(other)
+
+    def gone(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    job = begun()
+    other = once_training(job)
+    job.send_signal(signal.SIGUSR2)
+    assert job.wait(60) == 130
+    assert ledger.said(key)["state"] == "stopped" and gone(other)
+    job = begun()
+    os.kill(once_training(job), signal.SIGKILL)
+    assert job.wait(120) != 0
+    assert ledger.said(key)["state"] == "failed"
+    ledger.forget(key)
+    assert begun().wait(240) == 0
+    assert (results / "cache" / key / "made.json").is_file() and ledger.said(key)["state"] == "done"
+    assert not list((results / "cache").glob("*.part"))

@@ -44,9 +44,13 @@ def test_a_score_that_does_not_tell_its_clips_stands_apart(tmp_path, keep):
     from bench.report.spec import load
 
     keep(tmp_path, "MelQCD", predicted="none")
-    told = json.loads(next(tmp_path.glob("*.json")).read_text()) | {"id": "0" * 16, "kind": "score", "facts": {"system": "SpecVQGAN"}}
+    told = json.loads(next(tmp_path.glob("*.json")).read_text()) | {
+        "id": "0" * 16,
+        "kind": "score",
+        "facts": {"system": "SpecVQGAN"},
+    }
     (tmp_path / f"{told['id']}.json").write_text(json.dumps({k: v for k, v in told.items() if k != "experiment"}))
-    shown, left = groups(kept([tmp_path]), load("table1"), {})
+    shown, _ = groups(kept([tmp_path]), load("table1"), {})
     assert [[r.told["kind"] for r in g.records] for g in shown] == [["score"]]
     assert [r.id for g in report("all", [tmp_path]).groups for r in g[0].records if r.outside] == [told["id"]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from bench.bundle.layout import EVIDENCE, MANIFEST, SEAL, Evidence, check_heard,
 from bench.bundle.pack import called
 from bench.context import Context
 from bench.errors import Failed, Refused
+from bench.workers import Crashed, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,20 +50,43 @@ def verify(root: Path, ctx: Context) -> Verified:
     told = manifest(root)
     found = Verified(sha256(root / MANIFEST), len(there))
     _files(root, there, told, found)
-    for id, about in told["records"].items():
-        ctx.check()
-        try:
-            _record(root, id, evidence(about, id), found, ctx)
-        except (Refused, Failed) as error:
-            found.problems.append(f"{id}: {error}")
-        except (ValueError, KeyError, OSError, TypeError, IndexError) as error:  # arrays that were changed fail anywhere
-            found.problems.append(f"{id}: its evidence cannot be computed with: {type(error).__name__}: {error}")
+    jobs = [(root, id, about) for id, about in told["records"].items()]
+    # in processes of one thread each: so many small matrices take threads of several several times as long
+    alone = ((job, one(job)) for job in jobs)
+    ended = spread("bench.bundle.verify:one", jobs, workers=min(ctx.workers, len(jobs))) if ctx.workers > 1 else alone
+    parts: dict[str, Verified | Crashed] = {}
+    with closing(ended):
+        for (_, id, _), part in ctx.track(ended, "records", total=len(jobs)):
+            ctx.check()
+            parts[id] = part
+    for id in told["records"]:
+        part = parts[id]
+        if isinstance(part, Crashed):
+            found.problems.append(f"{id}: its numbers cannot be computed anew: the process ended with status {part.code}")
+            continue
+        found.problems += part.problems
+        found.checked |= part.checked
+        found.open |= part.open
+        found.names |= part.names
     from bench.bundle.differences import compared
 
     for record in {path.stem for path in root.glob("*.json")} - set(told["records"]):
         found.problems.append(f"{record}.json: is no record of this bundle")
     if found.ok:
         found.problems += compared(root, list(told["records"]), found)
+    return found
+
+
+def one(job: tuple[Path, str, Any]) -> Verified:
+    """What differs in one record of a bundle, `job` its folder, its id and what the manifest tells of it: a process's share of the work."""
+    root, id, about = job
+    found = Verified("")
+    try:
+        _record(root, id, evidence(about, id), found, Context(quiet=True))
+    except (Refused, Failed) as error:
+        found.problems.append(f"{id}: {error}")
+    except (ValueError, KeyError, OSError, TypeError, IndexError) as error:  # arrays that were changed fail anywhere
+        found.problems.append(f"{id}: its evidence cannot be computed with: {type(error).__name__}: {error}")
     return found
 
 

@@ -47,7 +47,7 @@ class Slurm(Machine):
     constraint: str = ""
     minutes: int = 240  # time limit of one job; a longer training goes on in its next turn
     cpus: int = 1  # cores of one job
-    gpus: int = 0  # of one job
+    gpus: int = 0  # of one job; a training is shared among them
     memory: float = 0.0  # GiB of one job; 0: the cluster's default
     grace: int = 90  # seconds before the time limit at which the job saves its state and requeues itself
     requeues: int = 50  # turns after which a job that is stopped again and again is given up

@@ -9,11 +9,14 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.context import ranks
 from bench.errors import Failed, Refused, Stopped
 from bench.jobs import slurm
+from bench.jobs.beside import together
 from bench.jobs.ledger import Ledger
 from bench.jobs.machines import Slurm
 from bench.jobs.tasks import reachable
+from bench.ranks import spoken_by_one
 from bench.shares import whose
 from bench.store import Store
 from bench.sweep import Line
@@ -28,16 +31,24 @@ def work(results: str, key: str, words: Sequence[str], reference: bool = False) 
     from bench.settings import compose
 
     ledger, store = opened(Path(results), words)
+    machine = compose(*words, site=False)[1]
     with store.ctx.signals():
         try:
-            _make(key, Line(tuple(words), reference), store, ledger)
+            _make(key, Line(tuple(words), reference), store, ledger, getattr(machine, "gpus", 0))
         except Stopped:
-            _stopped(key, compose(*words, site=False)[1], ledger)
+            _stopped(key, machine, ledger)
         except Exception as error:
             if ledger.said(key).get("state") not in ("skipped", "cancelled"):
                 reason = str(error) if isinstance(error, (Refused, Failed)) else f"{type(error).__name__}: {error}"
                 ledger.say(key, "failed", reason=" ".join(reason.split()), traceback=_end_of(error))
             raise
+
+
+def follow(results: str, key: str, words: Sequence[str], reference: bool = False) -> None:
+    """Share the training of the artefact `key` with the process that began this one (bench/jobs/beside.py), which alone tells of it."""
+    _, store = opened(Path(results), words)
+    with store.ctx.signals(), spoken_by_one():
+        store.need(reachable(Line(tuple(words), reference), key, store))
 
 
 def records(results: str, sweep: str, words: Sequence[str]) -> None:
@@ -62,7 +73,7 @@ def opened(results: Path, words: Sequence[str]) -> tuple[Ledger, Store]:
     return ledger, Store(ledger.cache, machine.context(), deferred=True, shipped=shipped)
 
 
-def _make(key: str, line: Line, store: Store, ledger: Ledger) -> None:
+def _make(key: str, line: Line, store: Store, ledger: Ledger, gpus: int) -> None:
     if ledger.said(key).get("state") == "cancelled":
         raise Failed(f"{key} was cancelled")
     ledger.say(key, "running", restarts=_restarts())
@@ -76,6 +87,10 @@ def _make(key: str, line: Line, store: Store, ledger: Ledger) -> None:
         raise Failed(f"{key} is skipped, for an input is not there: {why}")
     if share:
         store.share(folder, *share[1:])
+    elif gpus > 1 and store.known[own][0].joint:
+        job = (str(ledger.results), key, list(line.words), line.reference)
+        with together(store, gpus, job, lambda reason: ledger.say(key, "failed", reason=reason)) as shared:
+            shared.need(folder)
     else:
         store.need(folder)
     ledger.say(key, "done")
@@ -119,9 +134,12 @@ def _end_of(error: BaseException) -> str:
 
 
 def main() -> None:
-    """A job of the local pool: `python -m bench.jobs.work` with its arguments as JSON on standard input."""
-    results, key, words, reference = json.load(sys.stdin)
-    work(results, key, words, reference)
+    """A job of the local pool, or a process beside another: `python -m bench.jobs.work` with its arguments as JSON on standard input."""
+    job = json.load(sys.stdin)
+    try:
+        follow(*job) if ranks()[0] else work(*job)
+    except Stopped:
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

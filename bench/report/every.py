@@ -16,7 +16,10 @@ from bench.report.spec import Form, RowSpec, Spec, Where
 EVERY = "all"
 RESULTS = ("run", "score", "reference")
 SAME = ("experiment.data.", "experiment.split", "experiment.judges")
-SIGNAL = ("experiment.predicted", "experiment.slots")  # runs that differ in one of these, or in the prompt, are not ranked together
+SIGNAL = (
+    "experiment.predicted",
+    "experiment.slots",
+)  # runs that differ in one of these, or in the prompt, are not ranked together
 FLOORS = ("NoControl", "Oracle")
 NAMES = ("experiment.name", "facts.system")
 
