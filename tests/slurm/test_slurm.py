@@ -28,6 +28,7 @@ runs:
     "gone": "runs: ['control=none predicted=none sampling.seed=3']",
     "many": "runs: ['control=none predicted=none prompt=generic data=folder data.root=sounds machine.shards=3']",
     "long": "runs: ['control=onset predicted=none controlnet.training.steps=100000']",
+    "often": "runs: ['control=onset predicted=none controlnet.training.steps=90000']",
 }
 LR = ControlNet().training.lr  # of what the sweep does not say
 
@@ -203,3 +204,21 @@ def test_a_training_that_runs_out_of_time_goes_on_and_one_that_is_cancelled_does
     assert not queued() and said(lab, key)["state"] == "cancelled"
     assert checkpoint(lab, key).exists()
     assert "was cancelled" in bench(lab, "status", "long")
+
+
+def test_a_training_that_is_stopped_too_often_is_given_up_with_its_state_and_goes_on_when_asked_again(lab):
+    bench(lab, "sweep", "often", "machine.requeues=1")
+    key = training(lab, "controlnet.training.steps=90000")["key"]
+    id = jobs(lab)[key]["id"]
+    until(lambda: running(lab, key, 0), "training")
+    told("scancel", "--signal=USR2", id)
+    until(lambda: running(lab, key, 1), "training again after SIGUSR2")
+    told("scancel", "--signal=USR2", id)
+    until(lambda: not queued(), "the end of all jobs")
+    assert said(lab, key)["state"] == "stopped" and checkpoint(lab, key).exists()
+    assert "was stopped 2 times and given up (machine.requeues=1); its state is saved" in bench(lab, "status", "often")
+    assert not (lab / "results" / "cache" / f"{key}.failed").exists()
+    bench(lab, "sweep", "often")
+    until(lambda: running(lab, key, 0), "training once more")
+    assert "jobs cancelled" in bench(lab, "cancel", "often")
+    until(lambda: not queued(), "an empty queue")
