@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from bench.identity import told
+import pytest
+
+from bench.identity import plain, told
 from bench.record import Record
 from bench.report.cells import Cells
 from bench.report.make import report
@@ -36,3 +38,22 @@ def test_every_place_of_every_report_has_one_signal_though_all_records_lie_toget
         found = [(row.label, form.name, *cells.records(row, form)) for cells, row, form in places]
         assert [f for f in found if f[3] not in ("", "not run")] == [], name
         assert ours[name] <= {r.id for f in found for r in f[2]}, f"{name}: runs of its own sweep that the report does not show"
+
+
+@pytest.mark.parametrize(
+    "name", ["melqcd", "onset", "energy", "lowres", "clip", "encodec", "oracle", "none", "none inversion=adapter"]
+)
+def test_a_record_of_today_stands_in_one_table_with_those_that_were_kept(name):
+    """A setting that came later and that older records do not name must be told in bench/report/select.py, or it tells them apart."""
+    from bench.report.select import CLEAN, SEEDS, WORDS_SEED, flat, kept
+    from bench.settings import compose
+
+    x, _ = compose(*f"control={name} data.test=150 predicted=none".split(), site=False)
+    now = flat({"experiment": plain(x)})
+    same = ("experiment.control.is", "experiment.inversion.is", "experiment.prompt")
+    older = [r for r in kept([ROOT / "results" / "reference"]) if r.told["kind"] == "run"]
+    older = [r for r in older if all(r.flat.get(k) == now[k] for k in same)]
+    assert older
+    for record in older:
+        unnamed = {k for k in now if k not in record.flat and k not in (*CLEAN, *SEEDS, WORDS_SEED)}
+        assert not unnamed, f"{record.id}: say what older records were made with"
