@@ -17,21 +17,50 @@ from bench.variants import Variant
 from controls import registry
 
 OWN = "settings"  # those of the experiment itself
+SCORES = "metrics"
 
 
 def listing(names: Sequence[str] = ()) -> str:
     """One block per group, and one of the experiment's own settings: names, first sentence of the docstring, settings with defaults.
 
-    names: the blocks to show, all without; Refused with the nearest for one that is none.
+    And one of the metrics by id, with the judges that give what each needs. names: the blocks to show, all without; Refused with the
+    nearest for one that is none.
     """
     known = groups()
     for name in names:
-        if name not in (*known, OWN):
-            raise Refused(f"{name}: nothing to list.{near(name, [*known, OWN])}")
+        if name not in (*known, OWN, SCORES):
+            raise Refused(f"{name}: nothing to list.{near(name, [*known, OWN, SCORES])}")
     blocks = {name: _group(group, known) for name, group in known.items() if not names or name in names}
     if not names or OWN in names:
         blocks[OWN] = "\n".join(["settings of the experiment itself", *_settings(Experiment, "  ", skip=known)])
+    if not names or SCORES in names:
+        blocks[SCORES] = "\n".join(_metrics(known["judges"]))
     return "\n\n".join(blocks.values())
+
+
+def _metrics(judges: Group) -> Iterator[str]:
+    """A line for each metric: id, heading, unit, and the judges that can give it; columns of the paper's Table 1 first."""
+    from bench.metrics import METRICS
+    from bench.metrics.strength import CURVES
+
+    given = {name: _given(judges.find(name)) for name in judges.names()}
+    yield "metrics  # * a column of the paper's Table 1; JUDGE: one of those behind it. A run has all that its judges=[...] can give"
+    for metric in METRICS.values():
+        able = [name for name, provided in given.items() if not metric.lacks(provided)]
+        if able:
+            id, unit = metric.id.replace("{judge}", "JUDGE"), f", {metric.unit}" if metric.unit else ""
+            about = f"{metric.heading}{unit}{'; of all clips at once' if metric.kind == 'set' else ''}"
+            yield f"  {id}{' *' if metric.column else ''}: {about}  # {', '.join(able)}"
+    others = [name for name in CURVES if not any(f"odf.{name}" in provided for provided in given.values())]
+    yield f"  the four distances of curves (.flux_lin) on others: judges.sync.curves=[flux_lin,...]  # {', '.join(others)}"
+
+
+def _given(judge: type) -> frozenset[str]:
+    """What a judge gives with its default settings, as far as that can be told without its weights."""
+    try:
+        return frozenset(judge().provides)
+    except Refused:
+        return frozenset(getattr(judge, "outputs", ()))
 
 
 def _group(group: Group, known: dict[str, Group]) -> str:

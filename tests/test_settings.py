@@ -139,6 +139,12 @@ def test_bench_list_names_every_setting_that_a_word_can_reach_with_its_default_a
         assert line in told
     assert told.count("clips = 0  # at most this many of each split, chosen by hash of the id") == 4  # data=, not again in learn=
     assert listing(["sampling"]).startswith("sampling=\n  ddim: ") and "control=" not in listing(["sampling"])
+    scores = listing(["metrics"]).splitlines()
+    assert sum(" *: " in line for line in scores) == 8
+    assert (
+        "  kid.JUDGE: KID ↓; of all clips at once  # ast, lab, melception, panns16k, panns32k, vggsound, vggsound_vlad" in scores
+    )
+    assert "  desync.JUDGE: DeSync ↓, s  # synchformer" in scores and "log1p" in scores[-1]
     with pytest.raises(Refused, match="Did you mean 'control'"):
         listing(["contrl"])
 

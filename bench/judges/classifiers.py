@@ -124,6 +124,7 @@ class AST(Classifier):
     """AST fine-tuned on AudioSet, from a Hugging Face folder, whose config.json names the classes."""
 
     name: ClassVar[str] = "ast"
+    outputs: ClassVar[tuple[str, ...]] = ("features", "logits")  # their sizes are told by config.json
 
     def _config(self) -> dict[str, Any]:
         place = self.weights() / "config.json"
