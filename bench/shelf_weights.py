@@ -120,8 +120,15 @@ def fetch(name: str, to: Path) -> list[Path]:
             raise Failed(f"{known.hub} has no {', '.join(lacking)}; it holds {', '.join(sorted(there)[:10])}")
         wanted += [n for n in there if _spelling(n, known)]
         return [Path(hf_hub_download(known.hub, n, local_dir=place, endpoint=endpoint)) for n in dict.fromkeys(wanted)]
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise Failed(f"{known.hub} could not be fetched: {str(error).strip().splitlines()[0]}") from error
+    except Failed:
+        raise
+    except Exception as error:
+        # a connection that breaks raises what the hub's own client has for it: httpx of several names by the hub's version
+        client = type(error).__module__.partition(".")[0].startswith(("httpx", "requests"))
+        if not client and not isinstance(error, (HfHubHTTPError, LocalEntryNotFoundError, OSError)):
+            raise
+        said = str(error).strip().splitlines()[0]
+        raise Failed(f"{known.hub} could not be fetched: {said}; the same command goes on, files that came whole stay") from error
 
 
 def _spelling(name: str, known: Known) -> bool:

@@ -248,10 +248,16 @@ def test_a_fetch_of_what_no_hub_has_says_where_it_is(tmp_path):
         shelf_weights.fetch("melceptoin", tmp_path)
 
 
+class Files(dict):
+    def __init__(self):
+        self.cuts, self.asked = {"after": 0}, []
+
+
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    """A hub on this machine: {file: bytes} of one repository."""
-    files: dict[str, bytes] = {}
+    """A hub on this machine: {file: bytes} of one repository. cuts: after how many bytes a connection breaks; asked: files, from where."""
+    files: dict[str, bytes] = Files()
+    cuts, asked = files.cuts, files.asked
 
     class Hub(BaseHTTPRequestHandler):
         def _answer(self, *, body: bool) -> None:
@@ -267,12 +273,18 @@ def hub(monkeypatch, tmp_path):
                 self.send_header("X-Error-Code", "RepoNotFound")
                 self.end_headers()
                 return
-            self.send_response(200)
-            for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+            asked.append((path.rpartition("/")[2], begin))
+            self.send_response(206 if begin else 200)
+            if begin:
+                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            for key, value in {**headers, "Content-Length": str(len(content) - begin)}.items():
                 self.send_header(key, value)
             self.end_headers()
             if body:
-                self.wfile.write(content)
+                end = begin + cuts["after"] if cuts["after"] else len(content)
+                self.wfile.write(content[begin:end])
+                self.close_connection = end < len(content)
 
         def do_GET(self):
             self._answer(body=True)
@@ -303,3 +315,17 @@ def test_a_fetch_from_a_hub_that_lacks_the_files_fails_by_name(hub, tmp_path):
     hub |= {"README.md": b"?"}
     with pytest.raises(Failed, match=r"has no model\.safetensors, config\.json; it holds README\.md"):
         shelf_weights.fetch("ast-audioset", tmp_path)
+
+
+def test_a_fetch_that_broke_off_says_so_leaves_no_half_file_and_goes_on(hub, tmp_path, monkeypatch):
+    whole = bytes(range(256)) * 4096
+    hub |= {"config.json": b"{}", "model.safetensors": whole, "preprocessor_config.json": b"{}"}
+    hub.cuts["after"] = len(whole) // 8
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(Failed, match=r"MIT/ast\S* could not be fetched: peer closed connection .*the same command goes on"):
+        shelf_weights.fetch("ast-audioset", tmp_path)
+    there = [p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_size >= hub.cuts["after"]]
+    assert there == []
+    hub.cuts["after"] = 0
+    shelf_weights.fetch("ast-audioset", tmp_path)
+    assert (tmp_path / "ast-audioset" / "model.safetensors").read_bytes() == whole
