@@ -267,6 +267,7 @@ BAD = {
     "empty.wav": (lambda p, good: p.write_bytes(b""), "is empty"),
     "header.wav": (lambda p, good: soundfile.write(p, np.zeros(0), RATE), "has no samples"),
     "text.wav": (lambda p, good: p.write_text("not a sound"), "is text"),
+    "film.wav": (lambda p, good: p.write_bytes(good.read_bytes()), r"is by its bytes mp4 and not \.wav: rename it"),
     "nan.wav": (
         lambda p, good: soundfile.write(p, np.array([0, np.nan, np.inf]), RATE, subtype="FLOAT"),
         "2 of 3 samples .* not finite",
@@ -278,7 +279,7 @@ BAD = {
 def test_bad_input_is_named_with_what_is_wrong(tmp_path, name):
     make, said = BAD[name]
     good = tmp_path / "good.mp4"
-    if name in ("cut.mp4", "half.mp4", "damaged.mp4"):
+    if name in ("cut.mp4", "half.mp4", "damaged.mp4", "film.wav"):
         rng = np.random.default_rng(0)
         write_mp4(good, rng.integers(0, 256, (50, 32, 32, 3), np.uint8), 25, rng.uniform(-0.5, 0.5, 2 * RATE), RATE)
     make(tmp_path / name, good)

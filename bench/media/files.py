@@ -112,7 +112,22 @@ def what_is(path: Path, otherwise: str) -> str:
     text = head.decode("utf-8", errors="replace").strip()
     if text.isascii() and all(c.isprintable() or c.isspace() for c in text):
         return f"is text, not sound or video: it begins {text.split(chr(10))[0][:40]!r}"
+    kind = next((kind for at, bytes_, kind in KINDS if head[at:].startswith(bytes_)), None)
+    if kind and path.suffix.lower() not in kind:
+        return f"is by its bytes {kind[0].removeprefix('.')} and not {path.suffix or 'what it is called'}: rename it"
     return f"is not sound or video that can be decoded ({otherwise}); expected {', '.join(sorted(MEDIA))}"
+
+
+# (place, the bytes that stand there, suffixes of files that begin so)
+KINDS = (
+    (4, b"ftyp", (".mp4", ".m4a", ".m4v", ".mov")),
+    (8, b"WAVE", (".wav",)),
+    (8, b"AVI ", (".avi",)),
+    (0, b"fLaC", (".flac",)),
+    (0, b"OggS", (".ogg", ".opus")),
+    (0, b"\x1a\x45\xdf\xa3", (".mkv", ".webm")),
+    (0, b"ID3", (".mp3",)),
+)
 
 
 def _has_index(file) -> bool:
