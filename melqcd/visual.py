@@ -107,30 +107,13 @@ def load_looks(path: Path | str) -> CLIPVisionModelWithProjection:
 
     Raises FileNotFoundError or ValueError naming the folder.
     """
-    from safetensors import SafetensorError
     from transformers import CLIPVisionModelWithProjection
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()  # of weights that load within a second
-    path = Path(path)
-    if not (path / "config.json").exists():
-        raise FileNotFoundError(f"{path} holds no CLIP: config.json and model.safetensors are needed")
-    try:
-        loaded: tuple[CLIPVisionModelWithProjection, dict] = CLIPVisionModelWithProjection.from_pretrained(
-            path, local_files_only=True, weights_only=True, output_loading_info=True
-        )  # type: ignore[assignment]
-    except (OSError, RuntimeError, KeyError, SafetensorError) as error:
-        raise ValueError(f"{path} cannot be read as a CLIP: {str(error).splitlines()[0]}") from error
-    net, told = loaded
-    missing = sorted(told["missing_keys"])
-    if missing or told["mismatched_keys"]:
-        from melqcd.published import looks_like
+    from melqcd.pretrained import pretrained
 
-        wrong = [f"{len(missing)} of CLIP's weights: {', '.join(missing[:10])}"] if missing else []
-        odd = [str(m[0]) if isinstance(m, tuple) else str(m) for m in told["mismatched_keys"]]
-        wrong += [f"the shapes of {len(odd)}: {', '.join(odd[:10])}"] if odd else []
-        raise ValueError(f"{path} lacks {' and '.join(wrong)}{looks_like(dict.fromkeys(map(str, told['unexpected_keys'])))}")
-    return net.eval()
+    disable_progress_bar()  # of weights that load within a second
+    return pretrained(CLIPVisionModelWithProjection, Path(path), partly=True, weights_only=True).eval()
 
 
 def _between(values: Tensor, moments: Tensor, count: int) -> Tensor:

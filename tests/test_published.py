@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import struct
 
 import numpy as np
@@ -288,3 +289,58 @@ def test_a_predictor_that_lacks_half_a_head_says_so(tmp_path):
 
 def test_sizes_alone_do_not_tell_two_checkpoints_apart():
     assert "it looks like panns-cnn14-32k or panns-cnn14-16k" in looks_like(tiny("panns_cnn14"))
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory):
+    """A folder with a vision tower of CLIP's names, two blocks of sixteen numbers."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    folder = tmp_path_factory.mktemp("tower")
+    size = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, patch_size=112, projection_dim=8
+    )
+    CLIPVisionModelWithProjection(size).save_pretrained(folder)
+    return folder
+
+
+def misshapen(folder):
+    told = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(told | {"projection_dim": 9}))
+
+
+FOLDERS = {
+    "nothing": (lambda f: [p.unlink() for p in f.iterdir()], FileNotFoundError, "holds no CLIPVision.*config.json and the weights"),
+    "no config": (lambda f: (f / "config.json").unlink(), FileNotFoundError, "holds no CLIPVision"),
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), FileNotFoundError, "weights .* are needed beside config.json"),
+    "a page for a config": (lambda f: (f / "config.json").write_text("<html>"), ValueError, r"config\.json is no JSON"),
+    "another's config": (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), ValueError, "is that of bert, not of CLIP"),
+    "a page": (lambda f: (f / "model.safetensors").write_text("<!DOCTYPE html>"), ValueError, r"model\.safetensors: it is text"),
+    "half a file": (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
+                    r"model\.safetensors: it is cut off: [\d,]+ of [\d,]+ bytes"),
+    "other weights": (lambda f: save_file({k: v.contiguous() for k, v in tiny("melception").items()}, f / "model.safetensors"), ValueError,
+                      "missing keys: vision_model.*it looks like melception"),
+    "another shape": (misshapen, ValueError, r"1 mismatched keys: visual_projection\.weight \[8, 16\] for \[9, 16\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FOLDERS)
+def test_a_folder_that_is_not_what_it_should_be_is_told_in_one_line(tmp_path, tower, what, caplog):
+    from melqcd.visual import load_looks
+
+    spoil, kind, said = FOLDERS[what]
+    folder = tmp_path / "clip"
+    shutil.copytree(tower, folder)
+    load_looks(folder)
+    spoil(folder)
+    with pytest.raises(kind, match=said) as error:
+        load_looks(folder)
+    assert "\n" not in str(error.value) and str(folder) in str(error.value) and not caplog.records
+
+
+def test_a_file_or_nothing_where_a_folder_is_needed_is_told(tmp_path, tower):
+    from melqcd.visual import load_looks
+
+    for place, said in ((tower / "model.safetensors", "is a file"), (tmp_path / "nowhere", "is missing")):
+        with pytest.raises(FileNotFoundError, match=f"{said}: a folder with a CLIPVision"):
+            load_looks(place)
