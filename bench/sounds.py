@@ -80,18 +80,17 @@ class Sounds:
             return np.array(self._waves()[id])
         from bench.media import BadMedia, sound
 
-        entry = self.entries[id]
-        if self.rate and not entry.source.exists():
+        source = self._now(self.entries[id].source)
+        if self.rate and not source.exists():
             raise BadMedia(
-                entry.source,
-                "is missing: the clips were decoded from there; if the data set has moved, give data.root",
-                "missing",
+                source, "is missing: the clips were decoded from there; if the data set has moved, give data.root", "missing"
             )
-        return sound(entry.source, rate)
+        return sound(source, rate)
 
     def video(self, id: str) -> Path | None:
         """The file that holds the picture; None where there is none."""
-        return self.entries[id].video
+        known = self.entries[id].video
+        return None if known is None else self._now(known)
 
     def label(self, id: str) -> str | None:
         """The class's text; None where nobody has said."""
@@ -112,6 +111,13 @@ class Sounds:
                 self._cache[id] = len(media.wave) / media.rate
             known = self._cache[id]
         return known
+
+    def _now(self, path: Path) -> Path:
+        """Where a file lies that was beside this folder, in a store that has been moved as a whole: a rendered world's clips are."""
+        if path.exists():
+            return path
+        ends = (self.folder.parent.joinpath(*path.parts[i:]) for i in range(1, len(path.parts) - 1))
+        return next((p for p in ends if p.is_file()), path)
 
     def _waves(self):
         if "waves" not in self._cache:

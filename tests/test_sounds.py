@@ -113,6 +113,20 @@ def test_generated_sound_is_listed_by_its_table(tmp_path):
     assert "lists 'a' twice" in refusal(tmp_path)
 
 
+def test_a_store_that_was_moved_still_finds_the_pictures_of_its_world(tmp_path):
+    for name in ("world-1", "sound-2"):
+        (tmp_path / "cache" / name).mkdir(parents=True)
+    film = tmp_path / "cache" / "world-1" / "videos" / "bell" / "a.mp4"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(b"film")
+    (tmp_path / "cache" / "sound-2" / "sounds.csv").write_text(f"id,video\na,{film}\nb,/elsewhere/b.mp4\n")
+    assert Sounds.open(tmp_path / "cache" / "sound-2").video("a") == film
+    (tmp_path / "cache").rename(tmp_path / "moved")
+    moved = Sounds.open(tmp_path / "moved" / "sound-2")
+    assert moved.video("a") == tmp_path / "moved" / "world-1" / "videos" / "bell" / "a.mp4"
+    assert str(moved.video("b")) == "/elsewhere/b.mp4"
+
+
 def test_real_outputs_pair_with_their_clips(shared):
     place = shared / "clips"
     real = Sounds.open(place / "real", labels=place / "labels.csv")
