@@ -130,7 +130,8 @@ def read_checkpoint(path: Path, **settings: Any) -> Any:
         if named:
             raise ValueError(
                 f"{path} is a pickle that would run code ({named}) and is not opened; where you trust it, save its state dict anew "
-                "with safetensors.torch.save_file, or give its component allow_pickle=true if it has that: tensors are read, the rest is left out"
+                "with safetensors.torch.save_file, or give its component allow_pickle=true, where it has that setting: tensors are "
+                "read, the rest is left out"
             ) from error
         raise ValueError(
             _unreadable(path, error, "is damaged, or a pickle of more than tensors and plain values; it is not opened")

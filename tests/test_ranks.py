@@ -25,7 +25,6 @@ WORDS = (
 SCRIPT = """
 from pathlib import Path
 import sys
-import time
 from bench import chain
 from bench.cli import open_store
 from bench.ranks import spoken_by_one

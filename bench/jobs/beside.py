@@ -25,13 +25,15 @@ def together(store: Store, processes: int, job: Sequence, failed: Callable[[str]
     them died and this process still waits for it; then this one ends too.
     """
     there = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(processes)}
-    others = [_begun(job, {**there, "RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(1, processes)]
+    others: list[subprocess.Popen] = []
     before = {name: os.environ.get(name) for name in (*there, "RANK", "LOCAL_RANK")}
-    os.environ.update({**there, "RANK": "0", "LOCAL_RANK": "0"})
     done = threading.Event()
-    threading.Thread(target=_watch, args=(others, done, failed), daemon=True).start()
     device = "cuda:0" if store.ctx.device == "cuda" else store.ctx.device
     try:
+        for rank in range(1, processes):
+            others.append(_begun(job, {**there, "RANK": str(rank), "LOCAL_RANK": str(rank)}))
+        os.environ.update({**there, "RANK": "0", "LOCAL_RANK": "0"})
+        threading.Thread(target=_watch, args=(others, done, failed), daemon=True).start()
         yield replace(store, ctx=replace(store.ctx, rank=0, world=processes, device=device))
         from melqcd.processes import leave
 
