@@ -104,6 +104,30 @@ def test_no_one_is_bold_where_the_two_best_cannot_be_told_apart(tmp_path, keep):
     assert "MKL, true: Mel-QCD is not told from Energy, so neither is marked" in made.text("md")
 
 
+def test_the_two_best_are_told_apart_over_the_seeds_that_both_have(tmp_path, keep):
+    from dataclasses import replace
+
+    from bench.report.cells import Cells
+    from bench.report.marks import orders
+    from bench.report.select import groups, kept
+
+    spec = replace(load("table2"), gap=None, gaps=())
+    form = next(f for f in spec.forms if f.name == "true")
+
+    def best(folder, *, more):
+        for control, worse in (("MelQCD", 0.1), ("Onset", 0.1)):
+            keep(folder, control, seed=0, worse=worse, change={"inversion": {"is": "NoInversion"}})
+        for seed in more:  # seeds that one of them lacks made it better
+            keep(folder, "MelQCD", seed=seed, worse=-0.5, change={"inversion": {"is": "NoInversion"}})
+        (group,) = groups(kept([folder]), spec, {})[0]
+        cells = Cells(group, spec)
+        return next(o for o in orders(cells, [cells.columns["mkl"]]) if o.form == form)
+
+    assert best(tmp_path / "one", more=()).p == pytest.approx(1.0)
+    unlike = best(tmp_path / "more", more=(1, 2))
+    assert unlike.best == "Mel-QCD" and not unlike.sure and unlike.p == pytest.approx(1.0)
+
+
 def test_seeds_that_disagree_about_the_order_are_said_to(tmp_path, keep):
     for seed, shares in enumerate([(0.1, 0.2, 0.3), (0.3, 0.2, 0.1)]):
         for control, worse in zip(("MelQCD", "Onset", "Energy"), shares, strict=True):

@@ -69,9 +69,11 @@ class Cells:
         return self._made[key]
 
     def paired(self, rows: tuple[RowSpec, RowSpec], form: Form, column: Column) -> list[Cell]:
-        """The cells of two rows over the seeds that both have: what is compared was trained and drawn alike."""
+        """The cells of two rows over the seeds that both have: what is compared was trained and drawn alike. Other systems' sounds, whose
+        seeds are not known, stand against all.
+        """
         found, alone = [self.records(row, form)[0] for row in rows], [self.cell(row, form, column) for row in rows]
-        if not all(found):
+        if not all(found) or any(r.outside for records in found for r in records):
             return alone
         shared = {r.seed for r in found[0]} & {r.seed for r in found[1]}
         some = [[r for r in records if r.seed in shared] for records in found]

@@ -31,17 +31,20 @@ class Order:
 
 
 def orders(cells: Cells, columns: Sequence[Column]) -> list[Order]:
-    """For each form and column with two ranked values or more: the best two and whether they can be told apart."""
+    """For each form and column with two ranked values or more: the best two and whether they can be told apart, over the seeds that both
+    have.
+    """
     from bench.stats import holm
 
     found: list[tuple[Form, Column, str, str, float | None]] = []
+    rows = {r.label: r for r in cells.spec.rows}
     for form in cells.spec.forms:
         for column in columns:
             ranked = ranked_cells(cells, form, column)
             if len(ranked) < 2:
                 continue
             best, second = sorted(ranked, key=lambda label: _worse(ranked[label], column))[:2]
-            apart = difference(ranked[best], ranked[second])
+            apart = difference(*cells.paired((rows[best], rows[second]), form, column))
             found.append((form, column, best, second, apart.p if apart else None))
     return [Order(*f[:4], p) for f, p in zip(found, holm([f[4] for f in found]), strict=True)]
 
