@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.cells import Cell, Cells, Column
 from bench.report.costs import cost_of
+from bench.report.placing import Names, Place
 from bench.report.select import Group
 from bench.report.spec import Spec
 from bench.report.table import WORLD
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 # seven that stay apart in grey and for most colour-blind readers (after Okabe and Ito)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#555555")
-BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.75}  # of names, so that they can be read over lines
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,18 @@ def draw(spec: Spec, group: Group) -> Figure | None:
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(high, wide, left=0.4 / wide / 2.4, right=0.985, top=1 - 0.75 / (4.2 * high + 1.5),
                                bottom=1.35 / (4.2 * high + 1.5), hspace=0.3, wspace=0.16)  # fmt: skip
-    for i, (column, found) in enumerate(panels):
-        _panel(figure, grid[i // wide, i % wide], cells, column, found)
+    named = [
+        names
+        for i, (column, found) in enumerate(panels)
+        for names in _panel(figure, grid[i // wide, i % wide], cells, column, found)
+    ]
     _legend(figure, {p.label: p for _, found in panels for p in found}.values())
     about = group.about + (f". {WORLD}" if group.rendered else "")
     told = textwrap.wrap(about, 100 * wide)[:3]  # as many lines as there is room for above the panels
     title = "Cost of a control signal against what it gives, from true to predicted hints"
     figure.suptitle("\n".join([title, *told]), fontsize=11 if len(told) == 1 else 9)
+    for names in named:
+        names.write(figure)
     return figure
 
 
@@ -108,29 +113,32 @@ def front(found: Sequence[Point], column: Column) -> list[Point]:
     ]  # fmt: skip
 
 
-def _panel(figure: Figure, place, cells: Cells, column: Column, found: list[Point]) -> None:
-    """Two axes with one score: signals of real numbers alone on the left, signals with codes on the right."""
+def _panel(figure: Figure, place, cells: Cells, column: Column, found: list[Point]) -> list[Names]:
+    """Two axes with one score: signals of real numbers alone on the left, signals with codes on the right. Names are still to write."""
     inner = place.subgridspec(1, 2, width_ratios=(4, 5), wspace=0.04)
     left = figure.add_subplot(inner[0])
     right = figure.add_subplot(inner[1], sharey=left)
-    metric, best = column.metric, front(found, column)
+    metric, best, named = column.metric, front(found, column), []
     for axes, mine, cost, name in (
         (left, [p for p in found if not p.bits], lambda p: p.reals, "real numbers a second (no codes)"),
         (right, [p for p in found if p.bits], lambda p: p.bits, "bits a second"),
     ):
         _axis(axes, [cost(p) for p in mine], name)
         at = _spread([cost(p) for p in mine])
+        names = Names(axes)
         for p, x in zip(mine, at, strict=True):
-            _signal(axes, p, x, column, p in best)
+            _signal(names, p, x, column, p in best)
         line = sorted((cost(p), p.predicted.value) for p in best if p in mine and p.predicted.value is not None)
         if axes is right and len(line) > 1:
             axes.step(
                 [x for x, _ in line], [y * metric.scale for _, y in line], where="post", color="0.6", ls=":", lw=1, zorder=1
             )
-        _scale(axes, cells, column, labelled=axes is right)
+        _scale(names, cells, column, labelled=axes is right)
+        named.append(names)
     left.set_ylabel(f"{metric.label}{f' ({metric.unit})' if metric.unit else ''}, {metric.better} is better")
     right.tick_params(labelleft=False)
     left.margins(y=0.1)
+    return named
 
 
 def _axis(axes: Axes, at: list[float], name: str) -> None:
@@ -138,13 +146,12 @@ def _axis(axes: Axes, at: list[float], name: str) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_xscale("symlog", linthresh=10, linscale=0.5)
-    axes.set_xlim(
-        -4 if not at or min(at) < 100 else min(at) / 5, max([*at, 20]) * 3
-    )  # on the left the names of floor and ceilings
+    # on the left the names of floor and ceilings, on the right that of the last signal
+    axes.set_xlim(-4 if not at or min(at) < 100 else min(at) / 5, max([*at, 20]) * 4)
     axes.xaxis.set_major_locator(FixedLocator(sorted({round(x) for x in at})))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0f}")
-    axes.tick_params(axis="x", labelsize=8)  # 750 and 1500 bits stand close
+    axes.tick_params(axis="x", labelsize=7)  # 750 and 1500 bits stand close
     axes.set_xlabel(name)
     axes.grid(axis="y", color="0.92")
     axes.set_axisbelow(True)
@@ -157,8 +164,8 @@ def _spread(at: list[float]) -> list[float]:
     return [x + (4 if x < 10 else 0.12 * x) * at[:i].count(x) for i, x in enumerate(at)]
 
 
-def _signal(axes: Axes, p: Point, x: float, column: Column, on_front: bool) -> None:
-    scale = column.metric.scale
+def _signal(names: Names, p: Point, x: float, column: Column, on_front: bool) -> None:
+    axes, scale = names.axes, column.metric.scale
     for cell, filled in ((p.true, False), (p.predicted, True)):
         if cell.value is None or (not filled and cell.records == p.predicted.records):
             continue
@@ -167,6 +174,7 @@ def _signal(axes: Axes, p: Point, x: float, column: Column, on_front: bool) -> N
                 [x, x], [cell.low * scale, cell.high * scale], color=p.colour, lw=4, alpha=0.25, solid_capstyle="butt", zorder=2
             )
         axes.plot(x, cell.value * scale, "o", ms=8, mfc=p.colour if filled else "white", mec=p.colour, mew=1.8, zorder=4)
+        names.mark(x, cell.value * scale, 5)
     if p.true.value is not None and p.predicted.value is not None and p.true.records != p.predicted.records:
         axes.annotate(
             "", (x, p.predicted.value * scale), (x, p.true.value * scale), zorder=3,
@@ -174,34 +182,40 @@ def _signal(axes: Axes, p: Point, x: float, column: Column, on_front: bool) -> N
         )  # fmt: skip
     if on_front and p.predicted.value is not None:
         axes.plot(x, p.predicted.value * scale, "o", ms=14, mfc="none", mec=p.colour, mew=1.2, zorder=3)
-    _label(axes, p, x, scale)
+        names.mark(x, p.predicted.value * scale, 8)
+    _name(names, p, x, scale)
 
 
-def _label(axes: Axes, p: Point, x: float, scale: float) -> None:
-    """The signal's name beyond the end of its arrow."""
-    true, last = (p.true.value, p.predicted.value) if p.predicted.value is not None else (p.true.value, p.true.value)
-    assert last is not None
-    up = true is None or last >= true
-    name = "\n".join(textwrap.wrap(p.label, 14))
-    axes.annotate(
-        name, (x, last * scale), (-8 if x <= 0 else 0, 10 if up else -10), textcoords="offset points", fontsize=8, color=p.colour,
-        ha="left" if x <= 0 else "center", va="bottom" if up else "top", bbox=BEHIND, zorder=6,
+def _name(names: Names, p: Point, x: float, scale: float) -> None:
+    """The signal's name: beyond the end of its arrow, or where there is room around one of its marks."""
+    ends = [c.value for c in (p.predicted, p.true) if c.value is not None]
+    up = 1 if ends[0] >= ends[-1] else -1
+    places = [
+        Place(0, 10 * up),
+        Place(9, 0),
+        Place(-9, 0),
+        Place(9, 8 * up),
+        Place(-9, 8 * up),
+        Place(0, 22 * up),
+        Place(0, -10 * up),
+    ]
+    names.name(
+        "\n".join(textwrap.wrap(p.label, 14)), (x, ends[0] * scale), places, fontsize=8, color=p.colour, zorder=6
     )  # fmt: skip
 
 
-def _scale(axes: Axes, cells: Cells, column: Column, *, labelled: bool) -> None:
-    """Floor and ceilings as lines: the rows that are not ranked."""
-    first = cells.spec.forms[0]
+def _scale(names: Names, cells: Cells, column: Column, *, labelled: bool) -> None:
+    """Floor and ceilings as lines: the rows that are not ranked. Their names stand at the left end, the highest one's first."""
+    axes, first, scale = names.axes, cells.spec.forms[0], column.metric.scale
+    there = []
     for row, style in zip((r for r in cells.spec.rows if not r.ranked), ("--", "-.", "-", ":") * 9, strict=False):
-        cell = cells.cell(row, first, column)
-        if cell.value is not None:
-            y = cell.value * column.metric.scale
-            axes.axhline(y, color="0.55", ls=style, lw=1, zorder=1)
-            if labelled:
-                axes.annotate(
-                    row.label, (0.01, y), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                    ha="left", va="bottom", fontsize=7, color="0.4", bbox=BEHIND, zorder=2,
-                )  # fmt: skip
+        value = cells.cell(row, first, column).value
+        if value is not None:
+            axes.axhline(value * scale, color="0.55", ls=style, lw=1, zorder=1)
+            there.append((value * scale, row.label))
+    places = [Place(right, up) for right in (3, 100) for up in (2, -2)]
+    for y, label in sorted(there, reverse=True) if labelled else ():
+        names.name(label, (0.0, y), places, coords=("axes fraction", "data"), fontsize=7, color="0.4", zorder=2)
 
 
 def _legend(figure: Figure, found) -> None:

@@ -6,7 +6,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.report.picture import BEHIND, COLOURS
+from bench.report.picture import COLOURS
+from bench.report.placing import BEHIND
 from bench.tune.shown import Tried
 from bench.tune.study import Objective, Study
 
