@@ -9,8 +9,9 @@ A set statistic (FID) gets a jackknife over blocks of clips: a percentile bootst
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ RESAMPLES = 9999
 CORRECTED = 10  # clips from which on the bootstrap is bias-corrected
 ONE_BY_ONE = 200  # up to this many clips the jackknife leaves out one at a time
 BLOCKS = 30  # beyond it, so many blocks
+HELD = 10**7  # draws times clips up to which draws are kept for the next cell: 80 MB
 
 Interval = tuple[float, float] | None
 
@@ -192,13 +194,23 @@ def crossed_interval(values: ArrayLike, *, draws: int = RESAMPLES, level: float 
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or values.shape[1] < 2:
         return None
-    rng = np.random.default_rng(seed)
     seeds, clips = values.shape
-    means = np.empty(draws)
-    for first in range(0, draws, 1000):  # in blocks: one draw of everything at once would not fit
-        count = min(1000, draws - first)
-        runs = rng.multinomial(seeds, np.full(seeds, 1 / seeds), count) / seeds
-        some = rng.multinomial(clips, np.full(clips, 1 / clips), count) / clips
-        means[first : first + count] = ((runs @ values) * some).sum(1)
+    drawn = _drawn if draws * clips <= HELD else _draw
+    means = np.concatenate([((runs @ values) * some).sum(1) for runs, some in drawn(seeds, clips, draws, seed)])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=4)
+def _drawn(seeds: int, clips: int, draws: int, seed: int) -> list[tuple[NDArray, NDArray]]:
+    """`_draw` kept: a table asks for the same draws in each of its cells."""
+    return list(_draw(seeds, clips, draws, seed))
+
+
+def _draw(seeds: int, clips: int, draws: int, seed: int) -> Iterator[tuple[NDArray, NDArray]]:
+    """How often each seed and each clip is drawn, as shares: ([some, seeds], [some, clips]) in blocks, for all at once may not fit."""
+    rng = np.random.default_rng(seed)
+    for first in range(0, draws, 1000):
+        count = min(1000, draws - first)
+        runs = rng.multinomial(seeds, np.full(seeds, 1 / seeds), count) / seeds
+        yield runs, rng.multinomial(clips, np.full(clips, 1 / clips), count) / clips
