@@ -9,6 +9,7 @@ signals = Stage("signals", "bench.stages.signals:signals", shared="bench.stages.
 cost = Stage("cost", "bench.stages.cost:cost")
 train_predictor = Stage("predictor", "bench.stages.predict:train_predictor", joint=True)
 hints = Stage("hints", "bench.stages.predict:hints")
+zeroshot = Stage("zeroshot", "bench.stages.zeroshot:zeroshot")
 latents = Stage("latents", "bench.stages.latents:latents")
 train_controlnet = Stage("controlnet", "bench.stages.control:train_controlnet", joint=True)
 train_inversion = Stage("inversion", "bench.stages.inversion:train_inversion", joint=True)

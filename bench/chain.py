@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import artefacts
 from bench.data.base import Data
+from bench.encoders import Names
 from bench.experiment import Experiment
 from bench.prompts import Prompt, Said
 from bench.store import Store
@@ -24,8 +25,8 @@ def sound(x: Experiment, store: Store, said: Prompt | Said | None = None) -> Pat
     said: what the text encoder is told when sound is made; None: what the networks were taught with, `x.prompt`. Of videos whose own
     sound is not looked at nothing is true but their looks: every head is predicted.
     """
-    clips, prompt = decoded(x.data, store), said or x.prompt
-    words = pseudo_words(x, clips, store)
+    clips = decoded(x.data, store)
+    prompt, words = told(x, said or x.prompt, clips, store), pseudo_words(x, clips, store)
     if not x.controls:
         return store(artefacts.sample, x.sampling, prompt, x.backbone, x.split, clips, None, None, None, None, *words)
     taught = decoded(x.taught, store)
@@ -47,8 +48,8 @@ def misled(x: Experiment, way: str, store: Store) -> Path:
         artefacts.distort, way, x.control.used("signal"), x.scale, x.step, x.split, clips, true_signals(x, clips, store)
     )
     net, words = controlnet(x, taught, store), pseudo_words(x, clips, store)
-    drawn = x.control.used("true")
-    return store(artefacts.sample, x.sampling, x.prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, wrong, *words)
+    drawn, prompt = x.control.used("true"), told(x, x.prompt, clips, store)
+    return store(artefacts.sample, x.sampling, prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, wrong, *words)
 
 
 def reference(x: Experiment, store: Store) -> Path:
@@ -86,7 +87,17 @@ def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
         return store(artefacts.given_controlnet, x.controlnet, x.backbone)
     latents = store(artefacts.latents, x.backbone, taught)
     lesson = true_signals(x, taught, store)
-    return store(artefacts.train_controlnet, x.controlnet, x.prompt, x.backbone, x.control.used("true"), latents, taught, lesson)
+    return store(
+        artefacts.train_controlnet, x.controlnet, x.taught_with, x.backbone, x.control.used("true"), latents, taught, lesson
+    )
+
+
+def told(x: Experiment, prompt: Prompt | Said, clips: Path, store: Store) -> Prompt | Said | Path:
+    """What the text encoder is told of `clips`: `prompt`, or of each the class that its video looks most like."""
+    if prompt != "zeroshot":
+        return prompt
+    seen = store(artefacts.features, "looks", x.looks, clips)
+    return store(artefacts.zeroshot, Names(x.looks), x.split, clips, seen, x.taught)
 
 
 def pseudo_words(x: Experiment, clips: Path, store: Store) -> tuple:
@@ -97,7 +108,7 @@ def pseudo_words(x: Experiment, clips: Path, store: Store) -> tuple:
     latents = store(artefacts.latents, x.backbone, taught)
     seen = store(artefacts.features, "looks", x.looks, taught)
     how = replace(x.adapter, live=False)  # in training dropout is on anyway
-    net = store(artefacts.train_inversion, how, x.prompt, x.backbone, latents, taught, seen)
+    net = store(artefacts.train_inversion, how, x.taught_with, x.backbone, latents, taught, seen)
     return x.adapter, net, store(artefacts.features, "looks", x.looks, clips)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from bench.errors import Refused
 from bench.weights import LAB, content, weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -42,6 +43,10 @@ class Encoder(ABC):
     @abstractmethod
     def load(self, device: str) -> Eyes:
         """The function from frames to features, of any size: what is larger or not square is made so first."""
+
+    def names_folder(self) -> Path:
+        """Where the half lies that reads names. Refused for an encoder that has none."""
+        raise Refused(f"{self.kind}={type(self).__name__} does not read: prompt=zeroshot needs a CLIP, looks=clip or looks=lab")
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,33 @@ class Looks(Encoder):
         net = load_looks(self.folder()).to(device)  # type: ignore[arg-type]
         return Eyes(lambda frames: looks_features(net, frames).numpy(), int(net.config.image_size))  # type: ignore[arg-type]
 
+    def names_folder(self) -> Path:
+        return self.folder()
+
 
 @dataclass(frozen=True)
 class LabLooks(Looks):
     """The lab's small CLIP, trained to tell which clip's sound belongs to a frame."""
 
     default: ClassVar[Path | None] = LAB / "looks"
+
+    def names_folder(self) -> Path:
+        return self.folder() if self.path else weights("", self.kind, default=LAB / "names")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The half of an encoder of looks that reads: texts in the space of its pictures (CLIP)."""
+
+    looks: Encoder
+
+    def identity(self) -> dict:
+        return {"weights": content(self.looks.names_folder())}
+
+    def load(self, device: str) -> Callable[[Sequence[str]], np.ndarray]:
+        """The function from texts to float32 [texts, d]."""
+        from melqcd.visual import load_names, names_features
+
+        net, tokenizer = load_names(self.looks.names_folder())
+        net.to(device)  # type: ignore[arg-type]
+        return lambda texts: names_features(net, tokenizer, texts).numpy()

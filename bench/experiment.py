@@ -39,7 +39,9 @@ class Experiment:
     predicted: Literal["all", "none"] | tuple[str, ...] = (
         "all"  # heads taken from the video; none: true hints; [code] those named
     )
-    prompt: Prompt = "label"  # label: the class's name (the paper's protocol); generic: the same words for all
+    # label: the class's name (the paper's protocol); generic: the same words for all; zeroshot: the class whose name CLIP puts
+    # nearest to the video, by networks that were taught with labels
+    prompt: Prompt = "label"
     split: Literal["test", "val"] = "test"  # what is generated and scored; tuning sees val
     inversion: Inversion = field(default=NoInversion(), metadata={"added": NoInversion()})  # pseudo-words behind the prompt
 
@@ -74,6 +76,16 @@ class Experiment:
     def watches(self) -> bool:
         """True for a control that is made of the video's looks."""
         return self.control.source == "video"
+
+    @property
+    def looked_at(self) -> bool:
+        """True where the video's looks decide what is made: as hint, as pseudo-words or as prompt."""
+        return self.watches or self.adapter is not None or self.prompt == "zeroshot"
+
+    @property
+    def taught_with(self) -> Prompt:
+        """The prompt that the networks learn with."""
+        return "label" if self.prompt == "zeroshot" else self.prompt
 
     @property
     def adapter(self) -> Adapter | None:

@@ -23,6 +23,7 @@ from bench.experiment import Experiment
 from bench.media import read
 from bench.prompts import GENERIC, Prompt, Said
 from bench.run import Row, control_name, rows_of
+from bench.stages.zeroshot import read as read_names
 from bench.store import Store, replace_file
 from bench.strangers import record
 
@@ -113,7 +114,7 @@ def ready(x: Experiment) -> Experiment:
 def prompts(videos: Sequence[Path], said: str | None, labels: Path | None, prompt: Prompt) -> dict[Path, Prompt | Said]:
     """What is told of each video: `said`, else its label in `labels` or a labels.csv in or above its folder, else the generic words.
 
-    prompt: of the experiment; where it is generic, only what the command line gives takes its place.
+    prompt: of the experiment; where it is generic or zeroshot, only what the command line gives takes its place.
     """
     if said is not None:
         return {video: Said(said) for video in videos}
@@ -121,11 +122,11 @@ def prompts(videos: Sequence[Path], said: str | None, labels: Path | None, promp
     found: dict[Path, Prompt | Said] = {}
     for video in videos:
         beside = (place / "labels.csv" for place in (video.absolute().parent, video.absolute().parent.parent))
-        table = labels or (None if prompt == "generic" else next((p for p in beside if p.is_file()), None))
+        table = labels or (next((p for p in beside if p.is_file()), None) if prompt == "label" else None)
         if table and table not in tables:
             tables[table] = read_labels(table)
         label = tables[table].get(stem(video.name)) if table else None
-        found[video] = Said(label.replace("_", " ")) if label else "generic"
+        found[video] = Said(label.replace("_", " ")) if label else "zeroshot" if prompt == "zeroshot" else "generic"
     return found
 
 
@@ -163,12 +164,14 @@ def generate(
     for video, text in texts.items():
         data = Film.of(video, store.root.parent / "videos")
         for seed in range(x.sampling.seed, x.sampling.seed + samples):
-            sound = chain.sound(replace(x, data=data, sampling=replace(x.sampling, seed=seed)), store, text)
-            wanted.append((video, text, seed, sound, store(artefacts.films, sound)))
+            one = replace(x, data=data, sampling=replace(x.sampling, seed=seed))
+            said = chain.told(one, text, chain.decoded(data, store), store)
+            sound = chain.sound(one, store, text)
+            wanted.append((video, said, seed, sound, store(artefacts.films, sound)))
     _trained([films for *_, films in wanted], store, words)
     out.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w.+-]+", "-", control_name(x)).strip("-")
-    for video, text, seed, sound, films in wanted:
+    for video, said, seed, sound, films in wanted:
         store.need(films), store.need(sound)
         made = next(films.glob("*.mp4"))
         path = out / f"{stem(video.name)}-{name}-{seed}-{films.name.rpartition('-')[2][:8]}.mp4"
@@ -176,7 +179,13 @@ def generate(
             replace_file(path, lambda draft, made=made: shutil.copyfile(made, draft))
         heard = read(next(sound.glob("*.wav")))
         peak = float(np.abs(heard.wave).max())
-        yield Take(path, len(heard.wave) / heard.rate, peak, text.text if isinstance(text, Said) else GENERIC, seed)
+        yield Take(path, len(heard.wave) / heard.rate, peak, _said(said), seed)
+
+
+def _said(said: Prompt | Said | Path) -> str:
+    if isinstance(said, Path):
+        return next(iter(read_names(said).values())).replace("_", " ")
+    return said.text if isinstance(said, Said) else GENERIC
 
 
 def _trained(paths: Sequence[Path], store: Store, words: Sequence[str]) -> None:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from melqcd.inversion import InversionAdapter
 
 
-def mean_looks(looks: Ragged, ids: Iterable[str]) -> np.ndarray:
-    """[ids, d] float32: the mean image embedding of each clip's whole video."""
-    return np.stack([np.asarray(looks[id], np.float32).mean(0) for id in ids])
+def mean_looks(looks: Ragged, ids: Iterable[str], *, unit: bool = False) -> np.ndarray:
+    """[ids, d] float32: the mean image embedding of each clip's whole video. unit: of embeddings of length one."""
+    found = (np.asarray(looks[id], np.float32) for id in ids)
+    if unit:
+        found = (rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12) for rows in found)
+    return np.stack([rows.mean(0) for rows in found])
 
 
 def inverted(how: Adapter | None, net: Path | None, looks: Path | None, model: Backbone) -> Inverted | None:

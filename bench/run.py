@@ -30,7 +30,7 @@ class Row:
     @property
     def id(self) -> str:
         """Of its record: the same for the same experiment."""
-        return digest(["run", self.reference, self.x, *([self.x.looks] if self.x.watches or self.x.adapter else [])])
+        return digest(["run", self.reference, self.x, *([self.x.looks] if self.x.looked_at else [])])
 
     def scores(self, store: Store) -> Path:
         return chain.reference(self.x, store) if self.reference else chain.scores(self.x, store)
@@ -142,8 +142,16 @@ def _remarks(record: Record) -> list[str]:
             f"{name}: the adapter's validation loss is {heard['with words']:.4f}, {heard['of another clip']:.4f} with another "
             f"clip's pseudo-words, {heard['without']:.4f} without"
         )
+    if facts.get("zeroshot") and name == "none":  # the same for all rows
+        named = facts["zeroshot"]
+        right = (
+            f"; right for {named['acc']:.1%} of {named['labelled']} (commonest label {named['chance']:.1%})"
+            if "acc" in named
+            else ""
+        )
+        lines.append(f"prompt: of {named['classes']} classes the one that each video looks most like{right}")
     if facts.get("no_picture"):
-        lines.append(f"{name}: {facts['no_picture']} clips have no picture to make pseudo-words of and are left out")
+        lines.append(f"{name}: {facts['no_picture']} clips have no picture to make words of and are left out")
     if facts.get("no_hint"):
         lines.append(
             f"{name}: {facts['no_hint']} clips have no picture to make a hint of and are left out (skipped.json of the sound)"
@@ -204,6 +212,8 @@ def _facts(row: Row, asked: dict[str, Path], results: Path) -> dict[str, Any]:
         facts["controlnet"] = json.loads((asked["controlnet"] / "training.json").read_text()).get("validation")
     if "inversion" in asked:
         facts["inversion"] = json.loads((asked["inversion"] / "training.json").read_text()).get("validation")
+    if "zeroshot" in asked:
+        facts["zeroshot"] = json.loads((asked["zeroshot"] / "zeroshot.json").read_text())
     for kind, path in (("sound", asked.get("sound") or asked["reference"]), ("films", asked["films"])):
         # a record is read on other machines too: below the results folder it is told from there
         facts[kind] = str(path.relative_to(results) if path.is_relative_to(results) else path)

@@ -23,7 +23,11 @@ def add(verb) -> None:
         help=f"videos or folders of them; the id of a run, or how it begins, for its control and networks; or {WORDS}",
     )
     text = sub.add_mutually_exclusive_group()
-    text.add_argument("--prompt", metavar="TEXT", help="what all of them sound like; default: labels, else 'a sound'")
+    text.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help="what all of them sound like; default: labels, else 'a sound'; with prompt=zeroshot what each looks like",
+    )
     text.add_argument(
         "--labels", type=Path, metavar="CSV", help="id and label of each; default: labels.csv in or above its folder"
     )

@@ -16,7 +16,9 @@ from torch import Tensor
 from melqcd.pictures import squared
 
 if TYPE_CHECKING:
-    from transformers import CLIPVisionModelWithProjection
+    from collections.abc import Sequence
+
+    from transformers import CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
     from melqcd.synchformer import Synchformer
 
@@ -114,6 +116,33 @@ def load_looks(path: Path | str) -> CLIPVisionModelWithProjection:
 
     disable_progress_bar()  # of weights that load within a second
     return pretrained(CLIPVisionModelWithProjection, Path(path), partly=True, weights_only=True).eval()
+
+
+def load_names(path: Path | str) -> tuple[CLIPTextModelWithProjection, CLIPTokenizer]:
+    """CLIP's text tower and its tokenizer from a folder: a whole CLIP (its picture half is left) or the tower alone.
+
+    Raises FileNotFoundError or ValueError naming the folder.
+    """
+    from transformers import CLIPTextModelWithProjection, CLIPTokenizer
+    from transformers.utils.logging import disable_progress_bar
+
+    from melqcd.pretrained import named, pretrained
+
+    disable_progress_bar()
+    net = pretrained(CLIPTextModelWithProjection, Path(path), partly=True, weights_only=True).eval()
+    lacking = [name for name in ("vocab.json", "merges.txt") if not (Path(path) / name).is_file()]
+    if lacking and not (Path(path) / "tokenizer.json").is_file():
+        raise FileNotFoundError(f"{path} has no tokenizer: vocab.json and merges.txt are needed to read names")
+    with named(Path(path)):
+        return net, CLIPTokenizer.from_pretrained(path, local_files_only=True)
+
+
+@torch.inference_mode()
+def names_features(net: CLIPTextModelWithProjection, tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:
+    """[texts, d]: CLIP's projected text embedding of each, not normalised; what is longer than the tower reads is cut."""
+    longest = int(net.config.max_position_embeddings)  # type: ignore[arg-type]
+    told = tokenizer(list(texts), padding="max_length", max_length=longest, truncation=True, return_tensors="pt")
+    return net(**told.to(net.device)).text_embeds.float().cpu()
 
 
 def _between(values: Tensor, moments: Tensor, count: int) -> Tensor:

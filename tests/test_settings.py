@@ -131,7 +131,7 @@ def test_bench_list_names_every_setting_that_a_word_can_reach_with_its_default_a
     made = compose()[0].controlnet.training
     for line in (
         f"controlnet.training.steps = {made.steps}  # optimiser steps",  # of the experiment, not of the class
-        "prompt = 'label'  # or generic; label: the class's name",
+        "prompt = 'label'  # or generic, zeroshot; label: the class's name",
         "predicted = 'all'  # or none; heads taken from the video",  # a comment inside of a definition of several lines
         "hint = 'mel'  # or embeddings; mel: what the codebooks decode to",  # one above the definition
         "training.steps = 900  # optimiser steps",  # of the adapter

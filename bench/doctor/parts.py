@@ -68,7 +68,7 @@ def _named(x: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
         yield "controlnet", x.controlnet, ("melqcd",)
     if isinstance(x.motion, encoders.Motion) and x.heads and not _ours(x.motion.path):
         yield "motion", x.motion, ("syncformer-visual", "synchformer")
-    if type(x.looks) is encoders.Looks and (x.watches or x.adapter):
+    if type(x.looks) is encoders.Looks and x.looked_at:
         yield "looks", x.looks, ("clip-vit-large-patch14",)
     for judge in x.judges:
         if judge.name in JUDGES:

@@ -21,6 +21,7 @@ DIFFUSION = Stage("lab-diffusion", "bench.lab.networks.diffusion:diffusion")
 CLASSIFIER = Stage("lab-classifier", "bench.lab.networks.classifier:classifier")
 MOTION = Stage("lab-motion", "bench.lab.networks.encoders:motion")
 LOOKS = Stage("lab-looks", "bench.lab.networks.encoders:looks")
+NAMES = Stage("lab-names", "bench.lab.networks.names:names")
 CODEC = Stage("lab-codec", "bench.lab.networks.codec:codec")
 PAIR = Stage("lab-pair", "bench.lab.networks.pair:pair")
 PICTURE = 48  # pixels of a frame, both ways, as the encoders of video see it
@@ -28,7 +29,7 @@ PICTURE = 48  # pixels of a frame, both ways, as the encoders of video see it
 
 def networks(store: Store) -> dict[str, Path]:
     """{folder among the weights: artefact} of all networks, made where they do not exist."""
-    from bench.lab.networks import classifier, codec, diffusion, encoders, pair, vae
+    from bench.lab.networks import classifier, codec, diffusion, encoders, names, pair, vae
 
     backbone, judges = (Lab(pool=name, train=3000, test=300) for name in ("backbone", "judges"))
     heard, seen, judged = (
@@ -36,10 +37,12 @@ def networks(store: Store) -> dict[str, Path]:
         store(POOL, backbone, Scale(), PICTURE),
         store(POOL, judges, Scale(), PICTURE),
     )
+    looks = store(LOOKS, encoders.Looks(), seen)
     return {
         "backbone": store(DIFFUSION, diffusion.Diffusion(), Scale(), store(VAE, vae.VAE(), heard), heard),
         "motion": store(MOTION, encoders.Motion(), seen),
-        "looks": store(LOOKS, encoders.Looks(), seen),
+        "looks": looks,
+        "names": store(NAMES, names.Names(), looks, seen),
         "classifier": store(CLASSIFIER, classifier.Classifier(), judged),
         "codec": store(CODEC, codec.Codec(), heard),
         "pair": store(PAIR, pair.Pair(), judged),

@@ -43,9 +43,10 @@ def judge(
 
 
 def _left_out(sounds: Path | Outside) -> list[str]:
-    """Ids of the clips for which the stage `sound` says that it had no hint to make a sound from."""
+    """Ids of the clips for which the stage `sound` says that it had no hint, or no picture to make words of."""
     skipped = None if isinstance(sounds, Outside) else sounds / "skipped.json"
-    return json.loads(skipped.read_text())["no hint"] if skipped and skipped.exists() else []
+    told = json.loads(skipped.read_text()) if skipped and skipped.exists() else {}
+    return sorted(id for ids in told.values() for id in ids)
 
 
 def _open(sounds: Path | Outside) -> Sounds:

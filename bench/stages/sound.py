@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from bench.context import Context
 from bench.hints import Hints
 from bench.inverted import inverted
 from bench.prompts import Prompt, Said, prompt_of
+from bench.stages import zeroshot
 from bench.store import replace_file, write_json
 from bench.windows import covering, join
 from controls.base import Control
@@ -33,15 +34,16 @@ STEP = 4  # windows begin on a slot
 
 
 def sample(
-    out: Path, part: Path, ctx: Context, sampler: Sampler, prompt: Prompt | Said, backbone: AnyBackbone, split: str, clips: Path,
+    out: Path, part: Path, ctx: Context, sampler: Sampler, prompt: Prompt | Said | Path, backbone: AnyBackbone, split: str, clips: Path,
     control: Control | None, how: ControlNet | None, net: Path | None, hints: Path | None,
     inversion: Adapter | None = None, adapter: Path | None = None, looks: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the sound of every clip of `split` as ID.wav, and sounds.csv; without a control from the text alone.
 
+    prompt: a path is that of a `zeroshot` artefact, the label that each clip's video looks most like.
     A clip longer than the backbone's picture is made in windows that overlap by an eighth and are cross-faded; all have the
-    pseudo-words of its whole video. Clips whose hint or pseudo-words could not be made (no picture to make them of) are left out;
-    skipped.json names them.
+    pseudo-words of its whole video. Clips whose hint, pseudo-words or prompt could not be made (no picture to make them of) are left
+    out; skipped.json names them.
     """
     torch = ctx.torch()
     from melqcd.sampling import clip_noise, generate
@@ -74,12 +76,13 @@ def sample(
 
     known = Clips(clips, ctx.roots.get(clips.name))
     drawable = [i for i in known.ids(split) if drawn is None or i in drawn]
-    ids = [i for i in drawable if wordy is None or i in wordy]
+    told = zeroshot.read(prompt) if isinstance(prompt, Path) else prompt
+    ids = [i for i in drawable if (wordy is None or i in wordy) and (not isinstance(told, dict) or i in told)]
     if wordy is not None:
-        wordy.check(prompt_of(known.rows[i].label, prompt, clip=i) for i in ids)
-    _sounds(out, part, ctx, known, ids, model, voice, pictures, prompt, "sampling")
+        wordy.check(prompt_of(known.rows[i].label, told, clip=i) for i in ids)
+    _sounds(out, part, ctx, known, ids, model, voice, pictures, told, "sampling")
     skipped = {"no hint": sorted(set(known.ids(split)) - set(drawable))}
-    if wordy is not None:
+    if wordy is not None or isinstance(told, dict):
         skipped |= {"no picture": sorted(set(drawable) - set(ids))}
     write_json(out / "skipped.json", skipped)
 
@@ -103,7 +106,7 @@ def reconstruct(out: Path, part: Path, ctx: Context, backbone: AnyBackbone, spli
 
 def _sounds(
     out: Path, part: Path, ctx: Context, known: Clips, ids: list[str], model: Backbone, voice: Callable[[Tensor], Tensor],
-    pictures: Callable[[Sequence[str], Sequence[str], Sequence[int]], Tensor], prompt: Prompt | Said, label: str,
+    pictures: Callable[[Sequence[str], Sequence[str], Sequence[int]], Tensor], prompt: Prompt | Said | Mapping[str, str], label: str,
 ) -> None:  # fmt: skip
     """Make each window's picture and wave in batches, join a clip's windows, write it into `part`, and gather all in `out`."""
     import torch
