@@ -82,14 +82,15 @@ def trained_predictor(x: Experiment, taught: Path, store: Store) -> Path:
 
 
 def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
-    """The ControlNet of `x`'s control, taught by the true hints of the clips `taught`; or the one whose weights were given."""
+    """The ControlNet of `x`'s control, taught by hints of the clips `taught`, true ones unless said otherwise; or the one given."""
     if x.controlnet.path:
         return store(artefacts.given_controlnet, x.controlnet, x.backbone)
     latents = store(artefacts.latents, x.backbone, taught)
-    lesson = true_signals(x, taught, store)
-    return store(
-        artefacts.train_controlnet, x.controlnet, x.taught_with, x.backbone, x.control.used("true"), latents, taught, lesson
-    )
+    lesson, drawn = true_signals(x, taught, store), x.control.used("true")
+    if x.controlnet.hints == "predicted":
+        seen, drawn = store(artefacts.features, "motion", x.motion, taught), x.control.used("predicted")
+        lesson = store(artefacts.out_of_fold, x.predictor, x.control.used("signal"), x.positions, lesson, seen, taught)
+    return store(artefacts.train_controlnet, x.controlnet, x.taught_with, x.backbone, drawn, latents, taught, lesson)
 
 
 def told(x: Experiment, prompt: Prompt | Said, clips: Path, store: Store) -> Prompt | Said | Path:

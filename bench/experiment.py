@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.backbones import AnyBackbone
@@ -51,6 +51,11 @@ class Experiment:
             if unknown:
                 known = ", ".join(self.control.heads()) or "none"
                 raise ValueError(f"predicted: this control has no head {unknown[0]!r}; its heads are {known}")
+        if self.controlnet.hints == "predicted":
+            if self.predictor.path:
+                raise ValueError("controlnet.hints=predicted teaches predictors of its own: leave predictor.path")
+            if not self.control.heads():  # nothing to predict: its true hints are all it has
+                object.__setattr__(self, "controlnet", replace(self.controlnet, hints="true"))
 
     @property
     def step(self) -> int:

@@ -74,6 +74,8 @@ def control_name(x: Experiment) -> str:
     default = told(cls())
     changed = [f"{k}={v}" for k, v in told(x.control).items() if default.get(k) != v]
     words = [f"+ {x.adapter.tokens} pseudo-words"] if x.adapter else []
+    if x.controlnet.hints == "predicted":
+        words.append("(taught by predicted hints)")
     return " ".join([name, *changed, *words])
 
 
@@ -210,6 +212,8 @@ def _facts(row: Row, asked: dict[str, Path], results: Path) -> dict[str, Any]:
         facts["predictor"] = json.loads((asked["hints"] / "predictor.json").read_text()).get(row.x.split, {})
     if "controlnet" in asked:
         facts["controlnet"] = json.loads((asked["controlnet"] / "training.json").read_text()).get("validation")
+    if "outoffold" in asked:
+        facts["taught_by"] = json.loads((asked["outoffold"] / "predictor.json").read_text()).get("train", {})
     if "inversion" in asked:
         facts["inversion"] = json.loads((asked["inversion"] / "training.json").read_text()).get("validation")
     if "zeroshot" in asked:

@@ -120,6 +120,9 @@ class ControlNet:
     widths: tuple[int, ...] = (16, 32, 64)  # channels of the layers that read the hint, up to about the UNet's first width
     training: Training = Training(steps=1200, batch=16, lr=2e-3)  # the lab's; the paper names none
     dropout: float = 0.1  # share of prompts replaced by "" in training, so that guidance has something to lead away from
+    # what is shown in training; predicted: signals predicted by networks that did not learn from the clip, as when sound is made from
+    # predicted hints; it costs five more predictors
+    hints: Literal["true", "predicted"] = field(default="true", metadata={"added": "true"})
     # trained weights to take instead of training: MelQCD.ckpt, or a folder as diffusers writes it. "": trained here
     path: str = field(default="", metadata={"added": ""})
     allow_pickle: bool = field(
@@ -127,10 +130,14 @@ class ControlNet:
     )  # open a pickle of more than tensors; its code is never run
 
     def __post_init__(self):
+        if self.hints == "predicted" and self.path:
+            raise ValueError(f"hints=predicted is about training, and {self.path} is trained: leave one of the two")
         _place(self)
         object.__setattr__(self, "widths", tuple(self.widths))
         if self.hint not in ("features", "pixels"):
             raise ValueError(f"hint is features or pixels, got {self.hint!r}")
+        if self.hints not in ("true", "predicted"):
+            raise ValueError(f"hints is true or predicted, got {self.hints!r}")
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths needs at least one layer of 1 channel or more, got {self.widths}")
         if not 0 <= self.dropout <= 1:

@@ -29,7 +29,11 @@ LATER = {
     "experiment.control.is": {"experiment.looks.is": "LabLooks", "experiment.looks.path": ""},
     "experiment.sampling.guidance": {"experiment.sampling.precision": "fp32"},
     "experiment.predictor.width": {"experiment.predictor.path": "", "experiment.predictor.allow_pickle": False},
-    "experiment.controlnet.widths": {"experiment.controlnet.path": "", "experiment.controlnet.allow_pickle": False},
+    "experiment.controlnet.widths": {
+        "experiment.controlnet.path": "",
+        "experiment.controlnet.allow_pickle": False,
+        "experiment.controlnet.hints": "true",
+    },
 }
 # other values than these are departures of the published code: a report takes such records where it names the setting
 CLEAN = {k: v for later in BEFORE.values() for k, v in later.items() if not k.endswith(".is")}

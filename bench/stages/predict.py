@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 from bench.clipset import Clips
 from bench.context import Context
 from bench.errors import Failed
-from bench.ragged import RaggedWriter
+from bench.ragged import Ragged, RaggedWriter
 from bench.stages.lessons import Pairs
 from bench.store import write_json
 from bench.unheard import Unheard
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from melqcd.predictor import Predictor
-    from melqcd.training import Draw
+    from melqcd.training import Draw, Trained
 
+FOLDS = 5  # of the train split in `out_of_fold`
 CHUNK = 32  # clips of one prediction pass
 
 
@@ -32,13 +34,32 @@ def train_predictor(
     out: Path, part: Path, ctx: Context, how: V2X, control: Control, positions: int, truth: Path, motion: Path, clips: Path
 ) -> None:
     """Train on the train split, keep the weights that do best on val, and write them with what they need to be read."""
-    torch = ctx.torch()
+    ctx.torch()
+    known = Clips(clips)
+    pairs = Pairs(control, truth, motion, positions, known, padded=how.padding == "target")
+    ids = pairs.usable(known.ids("train"))
+    net, trained, thresholds = learnt(how, control, pairs, ids, pairs.usable(known.ids("val")), part, ctx, "predictor")
+    from safetensors.torch import save_file
+
+    save_file(net.state_dict(), out / "predictor.safetensors")
+    facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": thresholds}
+    facts |= {"steps": trained.step, "kept": trained.best, "loss": trained.history}
+    facts |= {"validation": trained.validated, "clips": len(ids)}
+    write_json(out / "predictor.json", facts)
+
+
+def learnt(
+    how: V2X, control: Control, pairs: Pairs, ids: list[str], held: list[str], part: Path, ctx: Context, label: str
+) -> tuple[Predictor, Trained, dict[str, float]]:
+    """A predictor taught by the clips `ids`, with the weights that do best on `held`; how it went; the thresholds chosen there.
+
+    Raises Failed where there is nothing to learn from.
+    """
+    import torch
+
     from melqcd.predictor import Predictor
     from melqcd.training import train
 
-    known = Clips(clips)
-    pairs = Pairs(control, truth, motion, positions, known, padded=how.padding == "target")
-    ids, held = pairs.usable(known.ids("train")), pairs.usable(known.ids("val"))
     if not ids:
         raise Failed("no clip of the train split has a picture to predict from: data needs videos in split train")
     torch.manual_seed(how.training.seed)
@@ -47,7 +68,7 @@ def train_predictor(
 
     def batches(draw: Draw) -> dict[str, Tensor]:
         chosen = [ids[i] for i in draw.clips(len(ids)).tolist()]
-        room = torch.tensor([max(0, pairs.length(i) - positions) for i in chosen])
+        room = torch.tensor([max(0, pairs.length(i) - pairs.positions) for i in chosen])
         firsts = (torch.rand(len(chosen), generator=draw.generator) * (room + 1)).long().tolist()
         return pairs.of(chosen, firsts)
 
@@ -60,15 +81,40 @@ def train_predictor(
 
     every = max(1, how.training.steps // 6)
     checks = {"validate": validate, "validate_every": every} if held else {}
-    trained = train(net, batches, loss, how.training, part=part, ctx=ctx, label="predictor", **checks)
-    thresholds = _thresholds(net, pairs, held, ctx.device)
-    from safetensors.torch import save_file
+    trained = train(net, batches, loss, how.training, part=part, ctx=ctx, label=label, **checks)
+    return net, trained, _thresholds(net, pairs, held, ctx.device)
 
-    save_file(net.state_dict(), out / "predictor.safetensors")
-    facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": thresholds}
-    facts |= {"steps": trained.step, "kept": trained.best, "loss": trained.history}
-    facts |= {"validation": trained.validated, "clips": len(ids)}
-    write_json(out / "predictor.json", facts)
+
+def out_of_fold(
+    out: Path, part: Path, ctx: Context, how: V2X, control: Control, positions: int, truth: Path, motion: Path, clips: Path
+) -> None:
+    """Signals of the train and val clips as they are predicted by a predictor that did not learn from the clip.
+
+    The train split falls into FOLDS parts by hash of the clip's id; each is predicted by a predictor that the others taught, val by
+    the first of these. Every head is predicted; arrays that nobody predicts are the true ones. predictor.json says how good the
+    predictions are, as that of `hints` does. Each predictor goes on from its own checkpoint.
+    """
+    torch = ctx.torch()
+    from melqcd.training import number
+
+    known = Clips(clips)
+    pairs = Pairs(control, truth, motion, positions, known, padded=how.padding == "target")
+    folds = {id: number("fold", id) % FOLDS for id in pairs.usable(known.ids("train"))}
+    if len(set(folds.values())) < 2:
+        raise Failed(f"the train split has {len(folds)} clips with a picture: too few to predict each by what the others teach")
+    held, guessed = pairs.usable(known.ids("val")), {}
+    for k in sorted(set(folds.values())):
+        net, _, thresholds = learnt(how, control, pairs, [id for id in folds if folds[id] != k], held, part, ctx, f"fold{k}")
+        wanted = [id for id in folds if folds[id] == k] + [id for id in held if id not in guessed]
+        with torch.inference_mode():
+            for some in _chunks(wanted):
+                guessed |= _predict(net.to(ctx.device).eval(), control, pairs, some, thresholds, ctx.device)
+    with _written(out, control, truth) as add:
+        for id in sorted(guessed):
+            add(id, {name: values.T for name, values in guessed[id].items()})
+    splits = {"train": sorted(folds), "val": held}
+    write_json(out / "predictor.json", {s: _quality(control, pairs, ids, guessed, known) for s, ids in splits.items() if ids})
+    write_json(out / "signal.json", pairs.told)
 
 
 def hints(
@@ -90,24 +136,42 @@ def hints(
     load_weights(net, read_weights(predictor / "predictor.safetensors"), predictor / "predictor.safetensors")
     net.to(ctx.device).eval()
     heads, quality = control.heads(), {}
-    writers = {n: RaggedWriter(out, n, dtype="int32" if h.kind == "class" else "float32", tail=(h.n,)) for n, h in heads.items()}
-    for split in ("val", "test"):
-        ids = pairs.usable(known.ids(split))
-        if not ids:
-            continue
-        guessed: dict[str, dict[str, np.ndarray]] = {}
-        with torch.inference_mode():
-            for some in ctx.track(list(_chunks(ids)), f"predicting {split}"):
-                guessed |= _predict(net, control, pairs, some, facts["thresholds"], ctx.device)
-        for id in ids:
-            for name, writer in writers.items():
-                writer.add(id, guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]))
-        if not isinstance(truth, Unheard):
-            quality[split] = _quality(control, pairs, ids, guessed, known)
-    for writer in writers.values():
-        writer.close()
+    with _written(out, control, truth) as add:
+        for split in ("val", "test"):
+            ids = pairs.usable(known.ids(split))
+            if not ids:
+                continue
+            guessed: dict[str, dict[str, np.ndarray]] = {}
+            with torch.inference_mode():
+                for some in ctx.track(list(_chunks(ids)), f"predicting {split}"):
+                    guessed |= _predict(net, control, pairs, some, facts["thresholds"], ctx.device)
+            for id in ids:
+                add(id, {name: guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]) for name in heads})
+            if not isinstance(truth, Unheard):
+                quality[split] = _quality(control, pairs, ids, guessed, known)
     write_json(out / "predictor.json", quality)
     write_json(out / "signal.json", pairs.told)
+
+
+@contextmanager
+def _written(out: Path, control: Control, truth: Path | Unheard) -> Iterator[Callable[[str, dict[str, np.ndarray]], None]]:
+    """What adds a clip's signal {head: [slots, n]} to `out`; what the control carries without predicting it comes from `truth`."""
+    carried = {} if isinstance(truth, Unheard) else {name: Ragged(truth, name) for name in control.carries}
+    with ExitStack() as stack:
+
+        def opened(name: str, dtype, n: int) -> RaggedWriter:
+            return stack.enter_context(RaggedWriter(out, name, dtype=dtype, tail=(n,)))
+
+        writers = {n: opened(n, "int32" if h.kind == "class" else "float32", h.n) for n, h in control.heads().items()}
+        others = {n: opened(n, true.rows.dtype, true.rows.shape[-1]) for n, true in carried.items()}
+
+        def add(id: str, signal: dict[str, np.ndarray]) -> None:
+            for name, writer in writers.items():
+                writer.add(id, signal[name])
+            for name, writer in others.items():
+                writer.add(id, np.array(carried[name][id]))
+
+        yield add
 
 
 def _predict(
