@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,12 +48,19 @@ class Report:
     groups: list[tuple[Group, list[Table]]]
     published: list[Table]
     left: list[str]
+    where: dict[str, Any] = field(default_factory=dict)  # conditions on the records, besides the report's own
     checks: list[Kept] = field(default_factory=list)  # records that are no results
     votes: Votes | None = None
 
     @property
     def tables(self) -> list[Table]:
         return [t for _, found in self.groups for t in found] + self.published
+
+    @property
+    def command(self) -> str:
+        """The words that print it again."""
+        conditions = [f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in self.where.items()]
+        return shlex.join(["bench", "report", self.spec.name, *(["--where", *conditions] if conditions else [])])
 
     @property
     def remarks(self) -> list[str]:
@@ -72,9 +81,10 @@ class Report:
             named = [(spoken(g.apart) or g.clips_hash, t) for g, found in self.groups for t in found]
             return as_csv([*named, *(("published", t) for t in self.published)])
         if format == "latex":
-            return latex(self.tables)
+            return f"% {plain(self.command)}\n{latex(self.tables)}"
         head = f"# {md(self.spec.title)}\n\n{md(self.spec.about)}\n"
-        return "\n".join([head, markdown(self.tables), *(f"{md(line)}  " for line in self.remarks)]).rstrip() + "\n"
+        below = [*(f"{md(line)}  " for line in self.remarks), f"Printed by `{plain(self.command).replace('`', '')}`."]
+        return "\n".join([head, markdown(self.tables), *below]) + "\n"
 
 
 def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = None) -> Report:
@@ -105,7 +115,7 @@ def report(name: str, folders: Sequence[Path], where: dict[str, Any] | None = No
         own = tables(_filled(spec, group) if name == EVERY else spec, group)
         made.append((group, [*own, *differences(spec, group, own[0].above)]))
     about = [r for r in records if r.told.get("kind") not in NO_CHECKS]
-    return Report(spec, made, [published(spec)] if spec.published else [], left, about)
+    return Report(spec, made, [published(spec)] if spec.published else [], left, dict(where or {}), about)
 
 
 def _filled(spec: Spec, *found: Group) -> Spec:
