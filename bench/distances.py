@@ -26,6 +26,7 @@ class Behind:
     width: int
     fid: float
     fid_interval: Interval
+    means: float  # the part of `fid` that is the squared distance of the mean features; the rest is that of their spreads
     floor: Floor
     half: float
     infinity: float
@@ -63,8 +64,9 @@ def _behind(judge: str, real: np.ndarray, made: np.ndarray) -> Behind:
         return jackknife_interval(value, replicates(lambda kept: of(real[kept], made[kept]), n, left))
 
     fid, mmd = frechet(real, made), kid(real, made)
+    means = float(((real.mean(0) - made.mean(0)) ** 2).sum())
     return Behind(
-        judge, n, real.shape[1], fid, around(fid, frechet), split_half(real), at_half(real, made), fd_infinity(real, made),
+        judge, n, real.shape[1], fid, around(fid, frechet), means, split_half(real), at_half(real, made), fd_infinity(real, made),
         mmd, around(mmd, kid),
     )  # fmt: skip
 
@@ -77,6 +79,7 @@ def lines(told: Mapping[str, Any], found: list[Behind]) -> Iterator[str]:
     for b in found:
         small = "  (N is not larger than the features are wide: every FID here is mostly bias)" if b.n <= b.width else ""
         yield f"  fid.{b.judge}  {b.fid:.2f}{_ends(b.fid_interval, 2)}  N = {b.n}, {b.width} features{small}"
+        yield f"    of it {b.means:.2f} between the means of the features, {b.fid - b.means:.2f} between their spreads"
         yield f"    between halves of the real clips: {b.floor.value:.2f} ({b.floor.low:.2f} to {b.floor.high:.2f}), N = {b.floor.n}: the floor"
         yield f"    real half against generated other half: {b.half:.2f}, N = {b.floor.n}"
         yield f"    FD-infinity: {f'{b.infinity:.2f}' if np.isfinite(b.infinity) else 'too few clips'}"

@@ -27,6 +27,17 @@ def test_a_perfect_system_reaches_the_floor_at_half_its_clips():
     assert at_half(real, normal(80, seed=1, shift=1.0)) > 2 * split_half(real).value
 
 
+def test_a_shift_is_all_between_the_means_and_a_wider_set_all_between_the_spreads():
+    from bench.distances import _behind
+
+    real = normal(80)
+    moved = _behind("j", real, real + 2)
+    assert (moved.means, moved.fid) == (pytest.approx(64), pytest.approx(64))  # 16 features, each 2 away
+    wider = _behind("j", real, (real - real.mean(0)) * 2 + real.mean(0))
+    assert wider.means == pytest.approx(0, abs=1e-9)
+    assert wider.fid == pytest.approx(np.trace(np.cov(real.T)))  # tr(S + 4 S - 2 * 2 S)
+
+
 def test_too_few_clips_are_refused():
     with pytest.raises(ValueError):
         split_half(normal(1))
