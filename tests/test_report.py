@@ -229,3 +229,12 @@ def test_the_published_block_is_the_papers(results, shared):
 def test_tables_of_the_procedural_world_say_so_in_their_heading(results):
     made = report("table2", [results])
     assert {t.above[0] for _, of in made.groups for t in of} == {"Procedural world: not comparable with published values."}
+
+
+def test_numbers_stay_numbers_in_csv_and_formulas_do_not():
+    from bench.report.render import cell as csv_cell
+
+    for number in ("-1.6261926235557588e-05", "+3.2e+07", "-0.5", "+8.97*", "-2.23 (95 %)"):
+        assert csv_cell(number) == number
+    for formula in ("=1+1", "-1e5+cmd", "+1e", "@A1", "-2+3"):
+        assert csv_cell(formula) == f"'{formula}"

@@ -87,7 +87,7 @@ def cell(text: object) -> object:
     if not isinstance(text, str):
         return text
     text = plain(text)
-    return f"'{text}" if re.match(r"[=+\-@]", text) and not re.match(r"[+-][\d.]+\*?(\s|$)", text) else text
+    return f"'{text}" if re.match(r"[=+\-@]", text) and not re.match(r"[+-][\d.]+(e[+-]?\d+)?\*?(\s|$)", text) else text
 
 
 def _numbers(shown: Shown) -> list:
