@@ -1,14 +1,13 @@
 """CLIP as a control: the column's rule, embeddings at slots, clips without a picture, and the whole chain with a tiny encoder."""
 
-import csv
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from folders import filled
 
 from bench import artefacts, chain
 from bench.backbones import Lab as LabBackbone
@@ -144,8 +143,6 @@ def test_looks_are_no_part_of_what_other_controls_are_made_of(tmp_path):
 @pytest.fixture(scope="module")
 def x(tmp_path_factory) -> Experiment:
     """Four test and four training clips of the lab as a folder, and in each split one sound without a picture."""
-    import soundfile
-
     from bench.lab.networks.diffusion import Diffusion
     from bench.lab.networks.vae import VAE
     from bench.lab.world import KINDS
@@ -157,17 +154,7 @@ def x(tmp_path_factory) -> Experiment:
     Diffusion(widths=(16, 32), words=16).begin(vae, labels, SCALE, tmp_path_factory.mktemp("tokens")).save(folder / "backbone")
     store = Store(tmp_path_factory.mktemp("world"), Context(quiet=True, workers=1, threads=1))
     world = Path(chain.rooted(component("data", "lab", "test=4", "train=4"), store).root)
-    root = tmp_path_factory.mktemp("data")
-    rows = [["id", "file", "label", "split"]]
-    for split in ("test", "train"):
-        for line in (world / f"{split}.txt").read_text().splitlines():
-            shutil.copyfile(world / "videos" / line, root / Path(line).name)
-            rows.append([Path(line).stem, Path(line).name, labels[0], split])
-        noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
-        soundfile.write(root / f"heard_{split}.wav", noise, 16000)
-        rows.append([f"heard_{split}", f"heard_{split}.wav", labels[0], split])
-    with open(root / "labels.csv", "w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    root = filled(tmp_path_factory.mktemp("data"), world, lambda n: labels[0])
     return Experiment(
         control=load("clip")(),
         data=component("data", "folder", f"root={root}"),

@@ -1,6 +1,5 @@
 """prompt=zeroshot: the class that a video looks most like, what reads it, and the chain that is told so."""
 
-import csv
 import json
 import shutil
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from folders import filled
 
 from bench import artefacts, chain
 from bench.backbones import Lab as LabBackbone
@@ -128,8 +128,6 @@ def test_generate_asks_the_video_where_nobody_says(tmp_path):
 @pytest.fixture(scope="module")
 def x(tmp_path_factory) -> Experiment:
     """Four test and four training clips of the lab as a folder, labelled by three classes in turn, and a sound without a picture."""
-    import soundfile
-
     from bench.lab.networks.diffusion import Diffusion
     from bench.lab.networks.vae import VAE
 
@@ -139,17 +137,7 @@ def x(tmp_path_factory) -> Experiment:
     Diffusion(widths=(16, 32), words=16).begin(vae, LABELS, SCALE, tmp_path_factory.mktemp("tokens")).save(folder / "backbone")
     store = Store(tmp_path_factory.mktemp("world"), Context(quiet=True, workers=1, threads=1))
     world = Path(chain.rooted(component("data", "lab", "test=4", "train=4"), store).root)
-    root = tmp_path_factory.mktemp("data")
-    rows = [["id", "file", "label", "split"]]
-    for split in ("test", "train"):
-        for n, line in enumerate((world / f"{split}.txt").read_text().splitlines()):
-            shutil.copyfile(world / "videos" / line, root / Path(line).name)
-            rows.append([Path(line).stem, Path(line).name, LABELS[n % 3], split])
-        noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
-        soundfile.write(root / f"heard_{split}.wav", noise, 16000)
-        rows.append([f"heard_{split}", f"heard_{split}.wav", LABELS[0], split])
-    with open(root / "labels.csv", "w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    root = filled(tmp_path_factory.mktemp("data"), world, lambda n: LABELS[n % 3])
     return Experiment(
         control=load("energy")(),
         data=component("data", "folder", f"root={root}"),
