@@ -8,7 +8,7 @@ features = Stage("features", "bench.stages.features:features", shared="bench.sta
 signals = Stage("signals", "bench.stages.signals:signals", shared="bench.stages.signals:pieces")
 cost = Stage("cost", "bench.stages.cost:cost")
 train_predictor = Stage("predictor", "bench.stages.predict:train_predictor", joint=True)
-out_of_fold = Stage("outoffold", "bench.stages.predict:out_of_fold", joint=True)
+out_of_fold = Stage("outoffold", "bench.stages.outoffold:out_of_fold", joint=True)
 hints = Stage("hints", "bench.stages.predict:hints")
 zeroshot = Stage("zeroshot", "bench.stages.zeroshot:zeroshot")
 latents = Stage("latents", "bench.stages.latents:latents")

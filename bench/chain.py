@@ -26,7 +26,7 @@ def sound(x: Experiment, store: Store, said: Prompt | Said | None = None) -> Pat
     sound is not looked at nothing is true but their looks: every head is predicted.
     """
     clips = decoded(x.data, store)
-    prompt, words = told(x, said or x.prompt, clips, store), pseudo_words(x, clips, store)
+    prompt, words = text_prompt(x, said or x.prompt, clips, store), pseudo_words(x, clips, store)
     if not x.controls:
         return store(artefacts.sample, x.sampling, prompt, x.backbone, x.split, clips, None, None, None, None, *words)
     taught = decoded(x.taught, store)
@@ -48,7 +48,7 @@ def misled(x: Experiment, way: str, store: Store) -> Path:
         artefacts.distort, way, x.control.used("signal"), x.scale, x.step, x.split, clips, true_signals(x, clips, store)
     )
     net, words = controlnet(x, taught, store), pseudo_words(x, clips, store)
-    drawn, prompt = x.control.used("true"), told(x, x.prompt, clips, store)
+    drawn, prompt = x.control.used("true"), text_prompt(x, x.prompt, clips, store)
     return store(artefacts.sample, x.sampling, prompt, x.backbone, x.split, clips, drawn, x.controlnet, net, wrong, *words)
 
 
@@ -93,7 +93,7 @@ def controlnet(x: Experiment, taught: Path, store: Store) -> Path:
     return store(artefacts.train_controlnet, x.controlnet, x.taught_with, x.backbone, drawn, latents, taught, lesson)
 
 
-def told(x: Experiment, prompt: Prompt | Said, clips: Path, store: Store) -> Prompt | Said | Path:
+def text_prompt(x: Experiment, prompt: Prompt | Said, clips: Path, store: Store) -> Prompt | Said | Path:
     """What the text encoder is told of `clips`: `prompt`, or of each the class that its video looks most like."""
     if prompt != "zeroshot":
         return prompt

@@ -165,7 +165,7 @@ def generate(
         data = Film.of(video, store.root.parent / "videos")
         for seed in range(x.sampling.seed, x.sampling.seed + samples):
             one = replace(x, data=data, sampling=replace(x.sampling, seed=seed))
-            said = chain.told(one, text, chain.decoded(data, store), store)
+            said = chain.text_prompt(one, text, chain.decoded(data, store), store)
             sound = chain.sound(one, store, text)
             wanted.append((video, said, seed, sound, store(artefacts.films, sound)))
     _trained([films for *_, films in wanted], store, words)

@@ -18,7 +18,7 @@ from bench.ragged import Ragged
 from bench.record import frame
 from bench.run import rows_of, run
 from bench.settings import component
-from bench.stages import predict
+from bench.stages import outoffold
 from bench.store import Store
 from controls import load
 from melqcd.sampling import DPMSolver
@@ -44,7 +44,7 @@ def done(x, tmp_path_factory):
     """(results, store, for each predictor: which clips taught it and which it predicted)."""
     results, seen = tmp_path_factory.mktemp("results"), []
     store = Store(results / "cache", Context(quiet=True, workers=1, threads=1), deferred=True)
-    learnt, guess = predict.learnt, predict._predict
+    learnt, guess = outoffold.learnt, outoffold.guess
 
     def taught(how, control, pairs, ids, *rest):
         seen.append((rest[-1], set(ids), []))
@@ -56,8 +56,8 @@ def done(x, tmp_path_factory):
         return guess(net, control, pairs, ids, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict, "learnt", taught)
-        patch.setattr(predict, "_predict", guessed)
+        patch.setattr(outoffold, "learnt", taught)
+        patch.setattr(outoffold, "guess", guessed)
         run(rows_of([x])[:3], store, results, [])
     return results, store, [one for one in seen if one[0].startswith("fold")]
 
@@ -69,7 +69,7 @@ def only(store: Store, stage: str) -> Path:
 
 def test_no_clip_is_predicted_by_what_it_taught_and_each_once(done):
     _, store, folds = done
-    assert 2 < len(folds) <= predict.FOLDS  # of so few clips a fold may have none
+    assert 2 < len(folds) <= outoffold.FOLDS  # of so few clips a fold may have none
     assert not [label for label, taught, guessed in folds if taught & set(guessed)]
     every = [id for _, _, guessed in folds for id in guessed]
     made = only(store, "outoffold")
@@ -122,7 +122,7 @@ def test_a_killed_one_goes_on_to_the_same(done, x, tmp_path):
     _, store, _ = done
     made = only(store, "outoffold")
     again = Store(tmp_path / "cache", Context(quiet=True, workers=1, threads=1))
-    learnt = predict.learnt
+    learnt = outoffold.learnt
     calls = []
 
     def broken(*parts):
@@ -132,7 +132,7 @@ def test_a_killed_one_goes_on_to_the_same(done, x, tmp_path):
         return learnt(*parts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict, "learnt", broken)
+        patch.setattr(outoffold, "learnt", broken)
         with suppress(KeyboardInterrupt):
             chain.controlnet(x, chain.decoded(x.taught, again), again)
     assert len(calls) == 3

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from folders import filled
+from tiny import SCALE, backbone
 
 from bench import artefacts, chain
 from bench.backbones import Lab as LabBackbone
@@ -27,12 +28,10 @@ from bench.settings import component, compose
 from bench.stages import zeroshot
 from bench.store import Store
 from controls import load
-from melqcd.mel import MelScale
 from melqcd.sampling import DPMSolver
 from melqcd.settings import V2X, ControlNet, Training
 from melqcd.visual import load_looks, load_names, names_features
 
-SCALE = MelScale(bins=32, frames=256)
 LABELS = [kind.prompt for kind in KINDS]
 
 
@@ -94,7 +93,7 @@ def test_the_lab_s_own_names_are_right_for_most_clips(tmp_path):
     """Thirty clips that no network learnt from; chance is 1 of 15."""
     x = compose("learn=lab", "control=none", "prompt=zeroshot", "data.test=30", "data.train=0")[0]
     store = Store(tmp_path / "cache", Context(quiet=True, workers=1, threads=1))
-    made = chain.told(x, "zeroshot", chain.decoded(x.data, store), store)
+    made = chain.text_prompt(x, "zeroshot", chain.decoded(x.data, store), store)
     told = json.loads((made / "zeroshot.json").read_text())
     assert (told["classes"], told["clips"], told["labelled"]) == (15, 30, 30)
     assert told["chance"] == pytest.approx(2 / 30)
@@ -128,13 +127,7 @@ def test_generate_asks_the_video_where_nobody_says(tmp_path):
 @pytest.fixture(scope="module")
 def x(tmp_path_factory) -> Experiment:
     """Four test and four training clips of the lab as a folder, labelled by three classes in turn, and a sound without a picture."""
-    from bench.lab.networks.diffusion import Diffusion
-    from bench.lab.networks.vae import VAE
-
-    torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("nets")
-    vae = VAE(widths=(8, 16, 16)).build()
-    Diffusion(widths=(16, 32), words=16).begin(vae, LABELS, SCALE, tmp_path_factory.mktemp("tokens")).save(folder / "backbone")
     store = Store(tmp_path_factory.mktemp("world"), Context(quiet=True, workers=1, threads=1))
     world = Path(chain.rooted(component("data", "lab", "test=4", "train=4"), store).root)
     root = filled(tmp_path_factory.mktemp("data"), world, lambda n: LABELS[n % 3])
@@ -144,7 +137,7 @@ def x(tmp_path_factory) -> Experiment:
         learn=component("learn", "same"),
         scale=SCALE,
         motion=component("motion", "lab"),
-        backbone=LabBackbone(str(folder / "backbone")),
+        backbone=LabBackbone(backbone(folder / "backbone")),
         sampling=DPMSolver(steps=2),
         judges=(component("judges", "sync"),),
         looks=LabLooks(str(clip_folder(folder / "clip"))),
@@ -238,4 +231,4 @@ def test_without_labels_to_choose_from_it_says_so(x, tmp_path):
     bare = replace(x, data=component("data", "folder", f"root={root}"))
     store = Store(tmp_path / "cache", Context(quiet=True, workers=1, threads=1))
     with pytest.raises(Failed, match="chooses among the labels of the train split"):
-        chain.told(bare, "zeroshot", chain.decoded(bare.data, store), store)
+        chain.text_prompt(bare, "zeroshot", chain.decoded(bare.data, store), store)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from melqcd.predictor import Predictor
     from melqcd.training import Draw, Trained
 
-FOLDS = 5  # of the train split in `out_of_fold`
 CHUNK = 32  # clips of one prediction pass
 
 
@@ -77,44 +76,12 @@ def learnt(
 
     @torch.inference_mode()
     def validate() -> float:
-        return float(torch.cat([loss(_on(pairs.of(some), ctx.device)) for some in _chunks(held)]).mean())
+        return float(torch.cat([loss(_on(pairs.of(some), ctx.device)) for some in chunks(held)]).mean())
 
     every = max(1, how.training.steps // 6)
     checks = {"validate": validate, "validate_every": every} if held else {}
     trained = train(net, batches, loss, how.training, part=part, ctx=ctx, label=label, **checks)
     return net, trained, _thresholds(net, pairs, held, ctx.device)
-
-
-def out_of_fold(
-    out: Path, part: Path, ctx: Context, how: V2X, control: Control, positions: int, truth: Path, motion: Path, clips: Path
-) -> None:
-    """Signals of the train and val clips as they are predicted by a predictor that did not learn from the clip.
-
-    The train split falls into FOLDS parts by hash of the clip's id; each is predicted by a predictor that the others taught, val by
-    the first of these. Every head is predicted; arrays that nobody predicts are the true ones. predictor.json says how good the
-    predictions are, as that of `hints` does. Each predictor goes on from its own checkpoint.
-    """
-    torch = ctx.torch()
-    from melqcd.training import number
-
-    known = Clips(clips)
-    pairs = Pairs(control, truth, motion, positions, known, padded=how.padding == "target")
-    folds = {id: number("fold", id) % FOLDS for id in pairs.usable(known.ids("train"))}
-    if len(set(folds.values())) < 2:
-        raise Failed(f"the train split has {len(folds)} clips with a picture: too few to predict each by what the others teach")
-    held, guessed = pairs.usable(known.ids("val")), {}
-    for k in sorted(set(folds.values())):
-        net, _, thresholds = learnt(how, control, pairs, [id for id in folds if folds[id] != k], held, part, ctx, f"fold{k}")
-        wanted = [id for id in folds if folds[id] == k] + [id for id in held if id not in guessed]
-        with torch.inference_mode():
-            for some in _chunks(wanted):
-                guessed |= _predict(net.to(ctx.device).eval(), control, pairs, some, thresholds, ctx.device)
-    with _written(out, control, truth) as add:
-        for id in sorted(guessed):
-            add(id, {name: values.T for name, values in guessed[id].items()})
-    splits = {"train": sorted(folds), "val": held}
-    write_json(out / "predictor.json", {s: _quality(control, pairs, ids, guessed, known) for s, ids in splits.items() if ids})
-    write_json(out / "signal.json", pairs.told)
 
 
 def hints(
@@ -136,25 +103,25 @@ def hints(
     load_weights(net, read_weights(predictor / "predictor.safetensors"), predictor / "predictor.safetensors")
     net.to(ctx.device).eval()
     heads, quality = control.heads(), {}
-    with _written(out, control, truth) as add:
+    with written(out, control, truth) as add:
         for split in ("val", "test"):
             ids = pairs.usable(known.ids(split))
             if not ids:
                 continue
             guessed: dict[str, dict[str, np.ndarray]] = {}
             with torch.inference_mode():
-                for some in ctx.track(list(_chunks(ids)), f"predicting {split}"):
-                    guessed |= _predict(net, control, pairs, some, facts["thresholds"], ctx.device)
+                for some in ctx.track(list(chunks(ids)), f"predicting {split}"):
+                    guessed |= guess(net, control, pairs, some, facts["thresholds"], ctx.device)
             for id in ids:
                 add(id, {name: guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]) for name in heads})
             if not isinstance(truth, Unheard):
-                quality[split] = _quality(control, pairs, ids, guessed, known)
+                quality[split] = quality_of(control, pairs, ids, guessed, known)
     write_json(out / "predictor.json", quality)
     write_json(out / "signal.json", pairs.told)
 
 
 @contextmanager
-def _written(out: Path, control: Control, truth: Path | Unheard) -> Iterator[Callable[[str, dict[str, np.ndarray]], None]]:
+def written(out: Path, control: Control, truth: Path | Unheard) -> Iterator[Callable[[str, dict[str, np.ndarray]], None]]:
     """What adds a clip's signal {head: [slots, n]} to `out`; what the control carries without predicting it comes from `truth`."""
     carried = {} if isinstance(truth, Unheard) else {name: Ragged(truth, name) for name in control.carries}
     with ExitStack() as stack:
@@ -174,7 +141,7 @@ def _written(out: Path, control: Control, truth: Path | Unheard) -> Iterator[Cal
         yield add
 
 
-def _predict(
+def guess(
     net: Predictor, control: Control, pairs: Pairs, ids: list[str], thresholds: dict[str, float], device: str
 ) -> dict[str, dict[str, np.ndarray]]:
     """{id: {head: [n, slots]}} of whole clips."""
@@ -203,7 +170,7 @@ def _predict(
     return found
 
 
-def _quality(control: Control, pairs: Pairs, ids: list[str], guessed: dict, known: Clips) -> dict[str, dict[str, float]]:
+def quality_of(control: Control, pairs: Pairs, ids: list[str], guessed: dict, known: Clips) -> dict[str, dict[str, float]]:
     """Per head: accuracy beside the majority class, or error beside that of the mean; for Mel-QCD the cosine of shapes."""
     import torch
 
@@ -249,7 +216,7 @@ def _thresholds(net: Predictor, pairs: Pairs, held: list[str], device: str) -> d
     if not wanted or not held:
         return {}
     with torch.inference_mode():
-        batches = [_on(pairs.of(some), device) for some in _chunks(held)]
+        batches = [_on(pairs.of(some), device) for some in chunks(held)]
         outputs = [net(b["features"], valid=b["valid"]) for b in batches]
     valid = torch.cat([b["valid"] for b in batches])
     return {
@@ -259,12 +226,12 @@ def _thresholds(net: Predictor, pairs: Pairs, held: list[str], device: str) -> d
 
 
 def _fitted(pairs: Pairs, ids: list[str]):
-    for some in _chunks(ids):
+    for some in chunks(ids):
         batch = pairs.of(some)
         yield batch["features"], {k: batch[k] for k in pairs.heads}, batch["valid"]
 
 
-def _chunks(ids: Sequence[str]):
+def chunks(ids: Sequence[str]):
     return (list(ids[i : i + CHUNK]) for i in range(0, len(ids), CHUNK))
 
 
