@@ -22,8 +22,13 @@ def mean_looks(looks: Ragged, ids: Iterable[str], *, unit: bool = False) -> np.n
     """[ids, d] float32: the mean image embedding of each clip's whole video. unit: of embeddings of length one."""
     found = (np.asarray(looks[id], np.float32) for id in ids)
     if unit:
-        found = (rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12) for rows in found)
+        found = map(unit_length, found)
     return np.stack([rows.mean(0) for rows in found])
+
+
+def unit_length(rows: np.ndarray) -> np.ndarray:
+    """Each of `rows` [..., d] over its length; zeros stay zeros."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
 
 
 def inverted(how: Adapter | None, net: Path | None, looks: Path | None, model: Backbone) -> Inverted | None:

@@ -13,7 +13,7 @@ from bench.context import Context
 from bench.data.base import Data
 from bench.encoders import Names
 from bench.errors import Failed
-from bench.inverted import mean_looks
+from bench.inverted import mean_looks, unit_length
 from bench.ragged import Ragged
 from bench.store import write_json
 
@@ -35,8 +35,8 @@ def zeroshot(out: Path, part: Path, ctx: Context, names: Names, split: str, clip
     if not classes:
         raise Failed("prompt=zeroshot chooses among the labels of the train split, and no clip there has one: bring a labels.csv")
     ids = [id for id in known.ids(split) if id in seen and len(seen[id])]
-    named = _unit(names.load(ctx.device)([TEMPLATE.format(c.replace("_", " ")) for c in classes]))
-    near = _unit(mean_looks(seen, ids, unit=True)) @ named.T if ids else np.zeros((0, len(classes)), np.float32)
+    named = unit_length(names.load(ctx.device)([TEMPLATE.format(c.replace("_", " ")) for c in classes]))
+    near = unit_length(mean_looks(seen, ids, unit=True)) @ named.T if ids else np.zeros((0, len(classes)), np.float32)
     chosen = near.argmax(1)
     with open(out / "labels.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -54,7 +54,3 @@ def read(folder: Path) -> dict[str, str]:
     """{clip: label} as `zeroshot` wrote them."""
     with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
         return {row["id"]: row["label"] for row in csv.DictReader(file)}
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.context import Context
+from bench.inverted import unit_length
 from bench.lab.networks.cards import write_card
 from bench.lab.networks.tokens import END, LENGTH, START, write_tokenizer
 from bench.lab.pools import Pool
@@ -111,10 +112,9 @@ def _seen(path: Path, data: Pool, looks: Path, ctx: Context) -> np.ndarray:
     at = np.linspace(0, data.frames.shape[1] - 1, FRAMES).round().astype(int)
     for row in ctx.track(range(len(data.frames)), "looks"):
         frames = looks_features(net, np.array(data.frames[row, at])).numpy()
-        found.append((frames / np.linalg.norm(frames, axis=-1, keepdims=True)).mean(0))
+        found.append(unit_length(frames).mean(0))
         ctx.check()
-    rows = np.stack(found)
-    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    rows = unit_length(np.stack(found))
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(draft: Path) -> None:
