@@ -60,7 +60,7 @@ def _responds(x, machine, words: list[str]) -> bool:
     print("\n".join(told(response)))
     print(f"Record: {record(x, response, words).write(Path(machine.results))}")
     for way in response.deaf():
-        print(f"FAIL  {way} hints change nothing: the sound does not follow its hint")
+        print(f"FAIL  {way} hints change nothing{' in time' if way == 'shifted' else ''}: the sound does not follow its hint")
     return not response.deaf()
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
@@ -19,10 +19,14 @@ from bench.scoring import Comparison, System, compare
 from bench.stages.distort import SHIFT_S, Way
 from bench.store import Store
 
+if TYPE_CHECKING:
+    from bench.metrics.base import Metric
+
 __all__ = ["SHIFT_S", "Response", "record", "respond", "told"]
 
-SHOWN = ("onset_acc.condfoley", "onset_f1.condfoley", "w_dis.flux_lin")
-MUST = ("shuffled", "shifted")  # ways that have to change the sound
+TIMING = ("onset_acc.condfoley", "onset_f1.condfoley", "w_dis.flux_lin")
+CONTENT = "mkl.{judge}"  # by the first judge of classes, where there is one
+MUST = ("shuffled", "shifted")  # ways that have to change the sound: another clip's hint in time or content, a late one in time
 SURE = 0.05  # p, corrected for all comparisons of the check, below which a difference is one
 
 
@@ -35,9 +39,11 @@ class Response:
     )  # seconds by which each clip's sound is later under shifted hints than under true
 
     def deaf(self) -> list[str]:
-        """The ways that have to change the sound and did not: no timing metric differs from that of true hints."""
-        moved = {c.second for c in self.comparisons if c.metric in SHOWN and c.p is not None and c.p < SURE}
-        return [way for way in MUST if way not in moved]
+        """The ways that have to change the sound and did not: nothing that they must move differs from that of true hints."""
+        moved = [c for c in self.comparisons if c.p is not None and c.p < SURE]
+        heard = {c.second for c in moved if c.metric in TIMING}
+        heard |= {c.second for c in moved if c.second == "shuffled" and c.metric.startswith(CONTENT.removesuffix("{judge}"))}
+        return [way for way in MUST if way not in heard]
 
 
 def respond(x: Experiment, store: Store) -> Response:
@@ -68,8 +74,17 @@ def _later(x: Experiment, store: Store) -> list[float]:
 def _against_first(systems: Sequence[System]) -> list[Comparison]:
     from bench.run import corrected
 
-    found = [c for other in systems[1:] for c in compare([systems[0], other]) if c.metric in SHOWN]
-    return corrected(found)
+    read = shown(systems)
+    return corrected([c for other in systems[1:] for c in compare([systems[0], other]) if c.metric in read])
+
+
+def shown(systems: Sequence[System]) -> dict[str, Metric]:
+    """{metric id: metric} of what a check reads: timing, and what sounds where a judge of `systems` tells classes."""
+    from bench.metrics import METRICS, column_ids
+
+    content = column_ids(systems[0].scores)[CONTENT]
+    able = all(s.scores.get(content, {}).get("value") is not None for s in systems)
+    return {id: METRICS[id] for id in TIMING} | ({content: METRICS[CONTENT]} if able else {})
 
 
 def record(x: Experiment, response: Response, words: list[str]) -> Record:
@@ -94,19 +109,17 @@ def record(x: Experiment, response: Response, words: list[str]) -> Record:
 
 def told(response: Response) -> Iterator[str]:
     """The lines of `bench check`: a row for each kind of hint with p against true hints, then chance."""
-    from bench.metrics import METRICS
-
-    metrics = [METRICS[id] for id in SHOWN]
-    yield f"{'hints':10}" + "".join(f"{m.heading:>14}" for m in metrics)
+    metrics = shown(response.systems)
+    yield f"{'hints':10}" + "".join(f"{m.heading:>14}" for m in metrics.values())
     for system in response.systems:
-        values = [system.scores[m.id]["value"] for m in metrics]
-        yield f"{system.name:10}" + "".join(f"{v * m.scale:>14.{m.digits}f}" for m, v in zip(metrics, values, strict=True))
+        values = (f"{system.scores[id]['value'] * m.scale:>14.{m.digits}f}" for id, m in metrics.items())
+        yield f"{system.name:10}" + "".join(values)
         against = [c for c in response.comparisons if c.second == system.name]
         if against:
             by = {c.metric: c.p for c in against}
-            yield f"{'  p':10}" + "".join(f"{'' if by.get(m.id) is None else f'{by[m.id]:.3f}':>14}" for m in metrics)
-    chance = [response.systems[0].scores[m.id].get("chance") for m in metrics]
-    row = (f"{'' if v is None else f'{v * m.scale:.{m.digits}f}':>14}" for m, v in zip(metrics, chance, strict=True))
+            yield f"{'  p':10}" + "".join(f"{'' if by.get(id) is None else f'{by[id]:.3f}':>14}" for id in metrics)
+    chance = [response.systems[0].scores[id].get("chance") for id in metrics]
+    row = (f"{'' if v is None else f'{v * m.scale:.{m.digits}f}':>14}" for m, v in zip(metrics.values(), chance, strict=True))
     yield f"{'chance':10}" + "".join(row)
     if response.later:
         low, middle, high = np.percentile(response.later, (25, 50, 75))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.response import Response
-from bench.scoring import Comparison
+from bench.response import TIMING, Response, shown
+from bench.scoring import Comparison, System
 from bench.stages.distort import distorted
 from bench.stats import Difference
 
@@ -40,3 +40,14 @@ def test_hints_that_change_nothing_are_named(moved, deaf):
 def test_a_difference_in_quality_alone_is_no_response_in_time():
     found = [Comparison("true", way, "fid.lab", Difference(-3.0, None, None, None, 40), 0.001) for way in ("shuffled", "shifted")]
     assert Response([], found).deaf() == ["shuffled", "shifted"]
+
+
+def test_another_clips_hint_may_change_what_sounds_and_leave_the_time_alone():
+    found = [Comparison("true", way, "mkl.lab", Difference(-0.9, None, None, None, 40), 0.001) for way in ("shuffled", "shifted")]
+    assert Response([], found).deaf() == ["shifted"]
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(0.4, [*TIMING, "mkl.lab"]), (None, [*TIMING])])
+def test_content_is_read_where_a_judge_of_classes_heard_every_system(value, wanted, tmp_path):
+    scores = [{id: {"value": 0.5} for id in TIMING} | {"mkl.lab": {"value": v}} for v in (0.4, value)]
+    assert list(shown([System(name, s, tmp_path) for name, s in zip(("true", "shuffled"), scores, strict=True)])) == wanted
