@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from bench.errors import Refused
+from bench.identity import OURS
 
 
 def build(cls: type, values: Mapping[str, Any], at: str, *, ready: Mapping[str, Any] | None = None):
@@ -23,7 +24,7 @@ def build(cls: type, values: Mapping[str, Any], at: str, *, ready: Mapping[str, 
         name = f"{at}.{f.name}".lstrip(".")
         given = values.get(f.name, MISSING)
         if given is MISSING or (isinstance(given, str) and given == "???"):
-            if f.default is MISSING and f.default_factory is MISSING:
+            if default_of(f) is MISSING:
                 raise Refused(f"{name} is needed: write {name}=...")
             continue
         made[f.name] = value(hints[f.name], given, name)
@@ -31,6 +32,15 @@ def build(cls: type, values: Mapping[str, Any], at: str, *, ready: Mapping[str, 
         return cls(**made)
     except ValueError as error:
         raise Refused(f"{at}: {error}" if at else str(error)) from error
+    except Exception as error:  # of somebody else's class it is a finding, of ours a mistake that the traceback helps to find
+        if cls.__module__.partition(".")[0] in OURS:
+            raise
+        raise Refused(f"{at}: {cls.__module__}:{cls.__qualname__} raised {type(error).__name__}: {error}") from error
+
+
+def default_of(field: Field) -> Any:
+    """What a field is where nothing is said; MISSING where something must be."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def value(hint: Any, given: Any, at: str):
@@ -73,6 +83,8 @@ def value(hint: Any, given: Any, at: str):
 
 
 def _scalar(hint: Any, given: Any, at: str):
+    if not isinstance(hint, type) or hint in (list, tuple, dict, set, frozenset, object) or get_origin(hint) is not None:
+        raise Refused(f"{at} is declared as {hint!r}, which no word can be read as: use str, int, float, bool or tuple[int, ...]")
     if hint is str and isinstance(given, (int, float)) and not isinstance(given, bool):
         return str(given)  # a folder called 2024
     if hint is float and isinstance(given, int) and not isinstance(given, bool):

@@ -34,15 +34,15 @@ def check_all(words: Sequence[str], *, contract: bool) -> bool:
             print(f"FAIL  {' '.join(str(error).split())}")
             fine = False
             continue
-        fine &= _holds(x.control) and (contract or not x.controls or _responds(x, machine, line[len(before) :]))
+        fine &= _holds(x.control, x.scale) and (contract or not x.controls or _responds(x, machine, line[len(before) :]))
     return fine
 
 
-def _holds(control) -> bool:
-    """Print what each rule of the contract found; whether all hold."""
+def _holds(control, scale) -> bool:
+    """Print what each rule of the contract found, at the mel scale `scale`; whether all hold."""
     from controls.contract import check
 
-    found = check(control)
+    found = check(control, scale=scale)
     for name, ok, detail in found:
         print(f"{'ok  ' if ok else 'FAIL'}  {name}{': ' if detail else ''}{detail}", flush=True)
     return all(ok for _, ok, _ in found)

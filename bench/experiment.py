@@ -14,6 +14,7 @@ from bench.encoders import Encoder, LabLooks
 from bench.judges.base import Judge
 from bench.prompts import Prompt
 from controls.base import Control
+from controls.fit import names_fit
 from melqcd.mel import MelScale
 from melqcd.sampling import Sampler
 from melqcd.settings import V2X, Adapter, ControlNet, Inversion, NoInversion
@@ -46,6 +47,9 @@ class Experiment:
     inversion: Inversion = field(default=NoInversion(), metadata={"added": NoInversion()})  # pseudo-words behind the prompt
 
     def __post_init__(self):
+        fits, detail = names_fit(self.control)
+        if not fits:
+            raise ValueError(f"control: {detail}")
         if isinstance(self.predicted, tuple):
             unknown = [name for name in self.predicted if name not in self.control.heads()]
             if unknown:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import enum
 import hashlib
+import inspect
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
+
+from bench.errors import Refused
 
 OURS = ("bench", "controls", "melqcd")
 
@@ -54,10 +58,22 @@ def _name(cls: type) -> str:
 
 
 def _source(cls: type) -> dict[str, str]:
-    """A plugin's key holds its source file's syntax tree: comments and spaces do not count, code does."""
-    if cls.__module__.split(".")[0] in OURS:
-        return {}
-    return {"source": _tree(cls.__module__)}
+    """A plugin's key holds the syntax trees of the files that its class and the classes it derives from are written in: comments and
+    spaces do not count, code does. What it imports besides is not followed.
+    """
+    modules = dict.fromkeys(base.__module__ for base in cls.__mro__)
+    theirs = [m for m in modules if m.partition(".")[0] not in OURS and m.partition(".")[0] not in sys.stdlib_module_names]
+    return {"source": "-".join(_session(cls) if m == "__main__" else _tree(m) for m in theirs)} if theirs else {}
+
+
+def _session(cls: type) -> str:
+    """Of a class of a notebook or a script: its own text alone."""
+    try:
+        text = ast.dump(ast.parse(dedent(inspect.getsource(cls))))
+    except (OSError, TypeError) as error:
+        why = f"{cls.__qualname__}: its source cannot be read ({error}), so nothing made by it could be kept"
+        raise Refused(f"{why}: write it to a file") from error
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache

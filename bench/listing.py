@@ -10,6 +10,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.build import default_of
 from bench.components import Group, groups
 from bench.errors import Refused, near
 from bench.experiment import Experiment
@@ -93,7 +94,7 @@ def _settings(cls: type, indent: str, at: str = "", skip: Collection[str] = (), 
     for f in fields(cls):
         if not f.init or f.name in skip:
             continue
-        value = f.default if f.default is not MISSING else f.default_factory() if f.default_factory is not MISSING else MISSING
+        value = default_of(f)
         value = value if made is None else getattr(made, f.name)
         if is_dataclass(value):
             yield from _settings(type(value), indent, f"{at}{f.name}.", made=value)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bench import artefacts, chain, closing, cost
+from bench.build import default_of
 from bench.data.lab import WORLD
 from bench.experiment import Experiment
-from bench.identity import digest, told
+from bench.identity import digest, plain, told
 from bench.judges.base import told_judges
 from bench.record import Record
 from bench.store import Store, packages
@@ -71,7 +72,7 @@ def control_name(x: Experiment) -> str:
     """The word by which the control is chosen, with the settings that are not its defaults, and how many pseudo-words go with it."""
     cls = type(x.control)
     name = next((n for n in registry.names() if _is(n, cls)), cls.__name__)
-    default = told(cls())
+    default = {"is": cls.__name__} | {f.name: plain(v) for f in fields(cls) if (v := default_of(f)) is not MISSING}  # type: ignore[arg-type]
     changed = [f"{k}={v}" for k, v in told(x.control).items() if default.get(k) != v]
     words = [f"+ {x.adapter.tokens} pseudo-words"] if x.adapter else []
     if x.controlnet.hints == "predicted":

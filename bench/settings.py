@@ -14,7 +14,7 @@ from functools import cache
 from itertools import product
 from typing import Any, get_type_hints
 
-from bench.build import build
+from bench.build import build, default_of
 from bench.components import Group, groups
 from bench.errors import Refused, near
 from bench.experiment import Experiment, Machine
@@ -204,10 +204,8 @@ def _tree(cls: type, skip: Iterable[str] = ()) -> dict:
     for f in fields(cls):
         if f.name in skip or not f.init:
             continue
-        if f.default is MISSING and f.default_factory is MISSING:
-            tree[f.name] = "???"
-        else:
-            tree[f.name] = _plain(f.default if f.default is not MISSING else f.default_factory())  # type: ignore[misc]
+        value = default_of(f)
+        tree[f.name] = "???" if value is MISSING else _plain(value)
     return tree
 
 
@@ -228,9 +226,9 @@ def _merge(tree: dict, rest: list) -> dict:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    merged = OmegaConf.create(tree)
-    OmegaConf.set_struct(merged, True)
     try:
+        merged = OmegaConf.create(tree)
+        OmegaConf.set_struct(merged, True)
         for word in rest:
             if word.package is not None:
                 raise Refused(

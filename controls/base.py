@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Signal = dict[str, Tensor]  # [B, n, slots] per head, n as the head says, and per name that the control carries
 
 
+Source = Literal["audio", "video"]
 Use = Literal["signal", "true", "predicted"]
 USES = ("signal", "true", "predicted")
 
@@ -79,8 +80,9 @@ class Control(ABC):
     Subclasses are frozen dataclasses; their fields are the settings that a command line can change.
     """
 
-    source: ClassVar[Literal["audio", "video"]] = "audio"  # video: nothing to predict, truth and prediction are one
-    # arrays of the signal [B, n, slots] besides those of the heads, which nobody predicts: n follows the scale or the features
+    source: ClassVar[Source] = "audio"  # video: nothing to predict, truth and prediction are one
+    # arrays of the signal [B, n, slots] besides those of the heads, which nobody predicts: n follows the scale or the features.
+    # Kept in half precision
     carries: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -114,7 +116,9 @@ class Control(ABC):
         are drawn, which is all of it. A field names its first use by metadata={"use": "true"}; the others are the signal's.
         """
         later = USES[USES.index(use) + 1 :]
-        back = {f.name: f.default for f in fields(self) if f.metadata.get("use") in later}  # type: ignore[arg-type]
+        of = [f for f in fields(self) if f.metadata.get("use") in later]  # type: ignore[arg-type]
+        back = {f.name: f.default for f in of if f.default is not MISSING}
+        back |= {f.name: f.default_factory() for f in of if f.default_factory is not MISSING}
         return replace(self, **back) if any(getattr(self, k) != v for k, v in back.items()) else self  # type: ignore[type-var]
 
     def complexity(self) -> Complexity:

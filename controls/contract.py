@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from controls.base import Batch, Control
-from controls.fit import Outcome, picture_fits, values_fit
+from controls.fit import Outcome, names_fit, picture_fits, values_fit
 
 if TYPE_CHECKING:
     from controls.base import Signal
@@ -74,7 +74,10 @@ def frozen(control: Control, scale: MelScale, looks: int) -> Outcome:
 
 
 def keys(control: Control, scale: MelScale, looks: int) -> Outcome:
-    """the signal has one array for each head and for each name it carries"""
+    """the signal has one array for each head and for each name it carries, under names of their own"""
+    fits, detail = names_fit(control)
+    if not fits:
+        return fits, detail
     expected = {*control.heads(), *control.carries}
     found = set(control.extract(sounds(scale, looks=looks)))
     return (
@@ -127,7 +130,12 @@ def own_hints(control: Control, scale: MelScale, looks: int) -> Outcome:
 def telling(control: Control, scale: MelScale, looks: int) -> Outcome:
     """other signals are other hints: of two sounds, and of one sound shifted in time"""
     if not control.heads() and not control.carries:
-        return True, "it shows nothing"
+        batch = sounds(scale, looks=looks)
+        black = not control.render(control.extract(batch), scale).any()
+        return (
+            black,
+            "it shows nothing" if black else "a signal without heads and carried arrays must show nothing, the hint is not black",
+        )
     signal = control.extract(sounds(scale, looks=looks))
     hint = control.render(signal, scale)
     late = control.render({name: array.roll(array.shape[-1] // 3, -1) for name, array in signal.items()}, scale)
@@ -141,9 +149,31 @@ def telling(control: Control, scale: MelScale, looks: int) -> Outcome:
 def decoding(control: Control, scale: MelScale, looks: int) -> Outcome:
     """decoding what a perfect predictor emits gives the signal back"""
     signal = control.extract(sounds(scale, looks=looks))
-    decoded = control.decode(outputs(control, signal))
+    decoded = control.decode(outputs(control, signal), thresholds={})
     wrong = [name for name in control.heads() if not decoded[name].eq(signal[name]).all()]
     return not wrong, f"{', '.join(wrong)} changed" if wrong else ""
+
+
+def beyond(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """what the predictor is taught beyond a clip's end is said of every head"""
+    found, heads = set(control.padding()), set(control.heads())
+    return found == heads, "" if found == heads else f"padding gives {sorted(found)}, the heads are {sorted(heads)}"
+
+
+def source(control: Control, scale: MelScale, looks: int) -> Outcome:
+    """it reads what its source says: of the video the looks alone and nothing to predict, else nothing of the video"""
+    import torch
+
+    batch = sounds(scale, looks=looks)
+    if control.source != "video":
+        control.extract(replace(batch, looks=None))
+        return True, ""
+    if control.heads():
+        return False, f"it is made of the video, so nothing is predicted, but it has heads: {', '.join(control.heads())}"
+    mute = replace(Batch.of(torch.zeros_like(batch.wave), scale, samples=batch.samples), looks=batch.looks)
+    heard, unheard = control.extract(batch), control.extract(mute)
+    wrong = [name for name in heard if not heard[name].equal(unheard[name])]
+    return not wrong, f"{', '.join(wrong)} depends on the sound" if wrong else ""
 
 
 def any_prediction(control: Control, scale: MelScale, looks: int) -> Outcome:
@@ -167,9 +197,11 @@ def one_by_one(control: Control, scale: MelScale, looks: int) -> Outcome:
             a, b = array[row, :, :there].double(), alone[name][0, :, :there].double()
             head = control.heads().get(name)
             exact = head is not None and head.kind != "scalar"
-            worst = (a.ne(b).double().mean() if exact else (a - b).abs().max()).item() if a.numel() else 0.0
-            if worst > (FLIPS if exact else SAME):
-                return False, f"{name} of clip {row} differs {f'in {worst:.1%} of its values' if exact else f'by {worst:.2g}'}"
+            largest = 1.0 if exact else float(array.abs().max()) or 1.0  # whatever unit the signal has
+            worst = (a.ne(b).double().mean() if exact else (a - b).abs().max() / largest).item() if a.numel() else 0.0
+            if not worst <= (FLIPS if exact else SAME):  # nan is no agreement
+                told = f"in {worst:.1%} of its values" if exact else f"by {worst:.2g} of its largest value"
+                return False, f"{name} of clip {row} differs {told}"
     return True, ""
 
 
@@ -215,5 +247,6 @@ def cost(control: Control, scale: MelScale, looks: int) -> Outcome:
 
 
 RULES: tuple[Callable[[Control, MelScale, int], Outcome], ...] = (
-    frozen, keys, slots, ranges, hints, own_hints, telling, decoding, any_prediction, one_by_one, silence, short, pure, cost,
+    frozen, keys, source, slots, ranges, hints, own_hints, telling, decoding, beyond, any_prediction, one_by_one, silence, short,
+    pure, cost,
 )  # fmt: skip

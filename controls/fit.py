@@ -13,7 +13,22 @@ if TYPE_CHECKING:
     from melqcd.mel import MelScale
 
 Outcome = tuple[bool, str]
+# names of arrays that stand beside a signal's own: files of its artefacts, and a predictor's batches
+TAKEN = ("features", "made", "predictor", "signal", "skipped", "valid")
 ROUNDING = 1e-5  # a hint may leave [0, 1] by this much: float32 sums of weights that add up to 1 do, and no run should end for it
+
+
+def names_fit(control: Control) -> Outcome:
+    """Whether heads and carried arrays have names that files and batches can have, each its own."""
+    names = [*control.heads(), *control.carries]
+    for name in names:
+        if not (isinstance(name, str) and name.isidentifier()) or name in TAKEN:
+            return (
+                False,
+                f"{name!r} cannot name a head or a carried array: a word of letters, digits and _, none of {', '.join(TAKEN)}",
+            )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return not twice, f"{', '.join(twice)} is a head and carried, or carried twice" if twice else ""
 
 
 def signal_fits(control: Control, signal: Signal, clips: int, slots: int) -> Outcome:

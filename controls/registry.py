@@ -5,16 +5,21 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import get_args, get_type_hints
 
-from controls.base import Control
+from controls.base import USES, Control, Source
 
 GROUP = "melqcd_bench.controls"
+OURS = "melqcd-bench"
 
 _added: dict[str, type[Control]] = {}
+_loaded: dict[
+    type, str
+] = {}  # the names under which classes were found: an entry point may lead to one that is defined elsewhere
 
 
 def names() -> list[str]:
@@ -36,7 +41,8 @@ def load(name: str) -> type[Control]:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no control signal {name!r}.{hint} Known: {', '.join(names())}")
     if len(found) > 1:
-        raise ValueError(f"control {name!r} is claimed by {' and by '.join(sorted(found))}; uninstall one of them")
+        way = f"rename the other one's, or uninstall it: {OURS} needs its own" if OURS in found else "uninstall one of them"
+        raise ValueError(f"control {name!r} is claimed by {' and by '.join(sorted(found))}; {way}")
     ((owner, entry),) = found.items()
     try:
         cls = entry.load()
@@ -44,7 +50,8 @@ def load(name: str) -> type[Control]:
         raise ValueError(
             f"control {name!r} of {owner} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    return _checked(name, cls, f"{entry.value} of {owner}")
+    _loaded.setdefault(_checked(name, cls, f"{entry.value} of {owner}"), name)
+    return cls
 
 
 def add(name: str, cls: type[Control]) -> None:
@@ -63,7 +70,7 @@ def name_of(cls: type) -> str:
     """The name under which `cls` is known, without importing anything; the name of the class where it has none."""
     place = f"{cls.__module__}:{cls.__qualname__}"
     known = {e.value: e.name for _, e in _entries()} | {f"{c.__module__}:{c.__qualname__}": n for n, c in _added.items()}
-    return known.get(place, cls.__name__)
+    return known.get(place) or _loaded.get(cls, cls.__name__)
 
 
 def told(control: Control) -> str:
@@ -103,4 +110,22 @@ def _checked(name: str, cls: type, where: str) -> type[Control]:
         raise ValueError(f"control {name!r}: {where} must be a frozen dataclass: its fields are its settings and part of a key")
     if inspect.isabstract(cls):
         raise ValueError(f"control {name!r}: {where} does not define {', '.join(sorted(cls.__abstractmethods__))}")
+    if wrong := _unfit(cls):
+        raise ValueError(f"control {name!r}: {where} {wrong}")
     return cls
+
+
+def _unfit(cls: type[Control]) -> str:
+    """What is wrong with the settings that `cls` declares; "" where nothing is."""
+    if "__dataclass_params__" not in vars(cls) and vars(cls).get("__annotations__"):
+        return "has annotations and no @dataclass(frozen=True) of its own: they would be no settings"
+    try:
+        get_type_hints(cls)
+    except NameError as error:
+        return f"has a setting whose type is not there at run time ({error}): import it outside of `if TYPE_CHECKING`"
+    for f in fields(cls):  # type: ignore[arg-type]
+        if "use" in f.metadata and f.metadata["use"] not in USES:
+            return f'has {f.name} with metadata={{"use": {f.metadata["use"]!r}}}: {", ".join(USES)} are known'
+    if cls.source not in get_args(Source):
+        return f"has source={cls.source!r}: {' or '.join(get_args(Source))}"
+    return ""

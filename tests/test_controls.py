@@ -1,7 +1,8 @@
 """Every control holds to the contract; each known by its answers; the contract finds faults; names are found and refused."""
 
 import importlib.metadata
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -249,6 +250,68 @@ class BrightestOfTheBatch(Loudness):
         return hint / hint.amax().clamp(min=1e-9)
 
 
+class Taken(Loudness):
+    def heads(self):
+        return {"signal": Head("scalar")}
+
+    def extract(self, batch):
+        return {"signal": super().extract(batch)["loud"]}
+
+    def render(self, signal, scale):
+        return super().render({"loud": signal["signal"]}, scale)
+
+
+class NormalisedOverTheBatch(Loudness):
+    """A clip by itself has no spread: its numbers are nan."""
+
+    def extract(self, batch):
+        loud = super().extract(batch)["loud"]
+        return {"loud": (loud - loud.mean(0)) / loud.std(0)}
+
+
+class InMicropascals(OverTheBatch):
+    def extract(self, batch):
+        return {"loud": super().extract(batch)["loud"] * 1e-4}
+
+
+class LooksAtThePicture(Loudness):
+    def extract(self, batch):
+        return {"loud": super().extract(batch)["loud"] + batch.looks.mT[:, :1] * 0}
+
+
+class CeilingInDisguise(Loudness):
+    source = "video"
+    carries = ("loud",)
+
+    def heads(self):
+        return {}
+
+
+class PredictsTheVideo(Loudness):
+    source = "video"
+
+
+class DecodesItsOwnWay(Loudness):
+    def decode(self, outputs):
+        return outputs
+
+
+class PadsAnother(Loudness):
+    def padding(self):
+        return {"lout": 0.0}
+
+
+class GreyForEverybody(Loudness):
+    def heads(self):
+        return {}
+
+    def extract(self, batch):
+        return {}
+
+    def render(self, signal, scale):
+        return torch.full((1, scale.bins, scale.frames), 0.5)
+
+
 @dataclass
 class Thawed(Control):
     def heads(self):
@@ -286,11 +349,34 @@ def test_a_control_in_twenty_lines_holds_to_the_contract():
         (Timeless, "other signals are other hints"),
         (BrightestOfTheBatch, "a clip's hint is its own"),
         (Thawed, "frozen dataclass"),
+        (Taken, "under names of their own"),
+        (NormalisedOverTheBatch, "one by one"),
+        (InMicropascals, "one by one"),
+        (LooksAtThePicture, "what its source says"),
+        (CeilingInDisguise, "what its source says"),
+        (PredictsTheVideo, "what its source says"),
+        (DecodesItsOwnWay, "decoding what a perfect predictor"),
+        (PadsAnother, "beyond a clip's end"),
+        (GreyForEverybody, "other signals are other hints"),
     ],
 )
 def test_the_contract_names_the_rule_that_is_broken(broken, rule):
     faults = [name for name, ok, _ in check(broken()) if not ok]
     assert any(rule in name for name in faults), faults
+
+
+class InPascals(Loudness):
+    """Large numbers, of which float32 leaves more than SAME between a batch and its clips."""
+
+    def extract(self, batch):
+        return {"loud": super().extract(batch)["loud"] * 1e5}
+
+    def render(self, signal, scale):
+        return super().render({"loud": signal["loud"] / 1e5}, scale)
+
+
+def test_the_unit_of_a_signal_is_its_own():
+    assert not [f"{rule}: {detail}" for rule, ok, detail in check(InPascals()) if not ok]
 
 
 # ---- the registry ----------------------------------------------------------------------------------------------------------------
@@ -351,7 +437,7 @@ def test_a_broken_plugin_is_named_and_hurts_nobody_else(installed):
 
 def test_two_distributions_that_claim_one_name_are_both_named(installed):
     installed(Entry("onset", "theirs:Onset", "their-dist", Loudness))
-    with pytest.raises(ValueError, match="'onset' is claimed by melqcd-bench and by their-dist"):
+    with pytest.raises(ValueError, match="'onset' is claimed by melqcd-bench and by their-dist; rename the other one's"):
         registry.load("onset")
     assert registry.load("energy")
     assert registry.origin("onset") == "melqcd-bench and their-dist"
@@ -372,6 +458,53 @@ class Unfinished(Control):
 def test_a_control_that_lacks_a_method_is_refused_by_its_name():
     with pytest.raises(ValueError, match="Unfinished does not define extract, render"):
         registry.add("unfinished", Unfinished)
+
+
+class Undecorated(Loudness):
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class TypedInASubjunctive(Loudness):
+    where: "Nowhere" = None  # noqa: F821 (as if it were imported under TYPE_CHECKING)
+
+
+@dataclass(frozen=True)
+class UnknownUse(Loudness):
+    gain: float = field(default=1.0, metadata={"use": "hint"})
+
+
+class OddSource(Loudness):
+    source = "vidoe"
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [
+        (Undecorated, "no @dataclass"),
+        (TypedInASubjunctive, "import it outside of `if TYPE_CHECKING`"),
+        (UnknownUse, "signal, true, predicted are known"),
+        (OddSource, "source='vidoe': audio or video"),
+    ],
+)
+def test_a_control_whose_settings_could_not_be_read_is_refused(cls, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        registry.add("wrong", cls)
+
+
+def test_a_class_that_another_module_defines_is_known_by_its_entry_point(installed):
+    installed(Entry("loudness", "their_package:Loudness", "their-dist", Loudness))
+    registry.load("loudness")
+    assert registry.told(Loudness()) == "control 'loudness' of their-dist"
+
+
+def test_settings_of_a_later_use_go_back_to_what_their_factory_makes():
+    @dataclass(frozen=True)
+    class Bright(Loudness):
+        grey: tuple = field(default_factory=lambda: (1, 2), metadata={"use": "true"})
+
+    assert Bright(grey=(3,)).used("signal") == Bright()
+    assert Bright(grey=(3,)).used("true").grey == (3,)
 
 
 def test_a_class_can_be_added_for_this_session(monkeypatch):

@@ -1,11 +1,15 @@
 import subprocess
 import sys
+from dataclasses import dataclass, field
 
 import pytest
 
 from bench import settings
 from bench.errors import Refused
 from bench.settings import compose, expand
+from controls import registry
+from controls.onset import Onset
+from melqcd.heads import Head
 
 
 def control(*words):
@@ -202,3 +206,69 @@ def test_words_are_merged_as_hydra_merges_them(words, monkeypatch):
 def test_a_word_that_names_a_place_in_hydras_way_is_refused():
     with pytest.raises(Refused, match="'slots' cannot be placed with @"):
         compose("slots@data=video", site=False)
+
+
+@dataclass(frozen=True)
+class InAList(Onset):
+    bands: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class InASet(Onset):
+    bands: frozenset = frozenset()
+
+
+@dataclass(frozen=True)
+class Opens(Onset):
+    def __post_init__(self):
+        open("/nowhere/weights.pt")
+
+
+@dataclass(frozen=True)
+class OneClass(Onset):
+    def heads(self):
+        return {"code": Head("class", 1)}
+
+
+@dataclass(frozen=True)
+class Named(Onset):
+    def heads(self):
+        return {"signal": Head("binary")}
+
+
+@pytest.mark.parametrize(
+    ("cls", "words", "said"),
+    [
+        (InAList, ("control.bands=[1]",), r"control\.bands is declared as list\[int\].*tuple\[int"),
+        (InASet, (), "frozenset"),
+        (OneClass, (), "class"),
+        (Named, (), "'signal' cannot name a head"),
+    ],
+)
+def test_a_plugin_that_cannot_be_composed_is_refused_in_one_line(cls, words, said, monkeypatch):
+    monkeypatch.setattr(registry, "_added", {})
+    registry.add("theirs", cls)
+    with pytest.raises(Refused, match=said):
+        compose("control=theirs", *words, site=False)
+
+
+def test_whatever_somebody_elses_class_raises_is_told_with_its_name(monkeypatch):
+    monkeypatch.setattr(registry, "_added", {})
+    monkeypatch.setattr(Opens, "__module__", "theirs")  # ours raise, so that a mistake of ours is found
+    registry.add("theirs", Opens)
+    with pytest.raises(Refused, match=r"control: theirs:Opens raised FileNotFoundError: .*/nowhere/weights.pt"):
+        compose("control=theirs", site=False)
+
+
+def test_a_setting_without_a_default_can_be_given(monkeypatch):
+    from bench.run import control_name
+
+    @dataclass(frozen=True, kw_only=True)
+    class Needs(Onset):
+        gain: float
+
+    monkeypatch.setattr(registry, "_added", {})
+    registry.add("theirs", Needs)
+    with pytest.raises(Refused, match=r"control\.gain is needed"):
+        compose("control=theirs", site=False)
+    assert control_name(compose("control=theirs", "control.gain=2", site=False)[0]) == "theirs gain=2.0"

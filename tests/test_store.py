@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import identity
 from bench.context import Context
 from bench.errors import Failed, Refused
 from bench.identity import digest
@@ -107,6 +108,32 @@ def test_a_plugins_key_changes_with_its_code_and_not_with_its_comments(tmp_path,
         under_test._tree.cache_clear()
         keys.append(digest(module.P()))
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_plugins_key_changes_with_the_file_of_the_class_that_it_derives_from(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    keys = []
+    for i, body in enumerate(("y = 1", "y = 2")):
+        (tmp_path / f"parent{i}.py").write_text(f"class Parent:\n    {body}\n")
+        code = f"from dataclasses import dataclass\nfrom parent{i} import Parent\n@dataclass(frozen=True)\nclass P(Parent):\n    x: int = 1\n"
+        (tmp_path / f"child{i}.py").write_text(code)
+        module = __import__(f"child{i}")
+        module.P.__module__, module.Parent.__module__ = "child", "parent"
+        sys.modules |= {"child": module, "parent": sys.modules[f"parent{i}"]}
+        text = (tmp_path / f"child{i}.py").read_text().replace(f"parent{i}", "parent")
+        (tmp_path / f"child{i}.py").write_text(text)  # the file of the child is the same
+        identity._tree.cache_clear()
+        keys.append(digest(module.P()))
+    assert keys[0] != keys[1]
+
+
+def test_a_class_of_a_session_is_known_by_its_text_or_refused():
+    code = "\n".join([
+        "from dataclasses import dataclass", "from bench.identity import digest",
+        "exec('@dataclass(frozen=True)\\nclass P:\\n    x: int = 1')", "digest(P())",
+    ])  # fmt: skip
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode and "Refused: P: its source cannot be read" in found.stderr
 
 
 def test_a_dry_store_lists_the_artefacts_and_makes_nothing(store):
