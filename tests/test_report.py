@@ -94,6 +94,60 @@ def test_the_best_is_bold_where_a_paired_test_tells_it_from_the_next(results):
     assert r"\underline{" in made.text("latex")
 
 
+def test_the_second_is_underlined_where_it_is_told_from_the_third(tmp_path, keep):
+    for control, worse in (("MelQCD", -0.5), ("Onset", 0.0), ("Energy", 0.0)):
+        keep(tmp_path, control, worse=worse)
+    made = report("table2", [tmp_path])
+    marks = {row: cell(made, row, "true", "mkl").mark for row in ("Mel-QCD", "Onset", "Energy")}
+    assert marks == {"Mel-QCD": "best", "Onset": "", "Energy": ""}
+    assert re.search("MKL, true: (Onset|Energy), second, is not told from (Onset|Energy)", made.text("md"))
+
+
+def test_a_form_that_one_signal_has_been_run_in_ranks_nobody(results, keep):
+    for seed in range(3):
+        keep(results, "Clip", seed=seed)
+    before = report("table2", [results]).text("md")
+    assert "original slots: FID" not in before
+    assert "true, original slots: not run for any row." in before
+    keep(results, "MelQCD", worse=-0.9, change={"slots": "original"})
+    made = report("table2", [results])
+    assert cell(made, "Mel-QCD", "true, original slots", "mkl").mark == ""
+    assert cell(made, "CLIP video embedding", "true, original slots", "mkl").cell.value is not None
+    text = made.text("md")
+    assert "original slots: Mel-QCD is not told" not in text
+    assert "1 run behind a value, not 3: Mel-QCD (true, original slots)" in text
+
+
+def test_the_gap_is_of_the_seeds_that_both_forms_have(tmp_path, keep):
+    for seed in (0, 1):
+        keep(tmp_path, "Onset", "none", seed=seed, worse=0.0 if seed else 0.4)
+    keep(tmp_path, "Onset", "all", seed=1, worse=0.1)
+    keep(tmp_path, "Energy", "none", seed=0)
+    made = report("table2", [tmp_path])
+    mkl = {}
+    for told in map(json.loads, (p.read_text() for p in tmp_path.glob("*.json"))):
+        if told["experiment"]["control"]["is"] == "Onset":
+            of = told["experiment"]
+            mkl[of["predicted"], of["sampling"]["seed"]] = told["scores"]["mkl.lab"]["value"]
+    assert cell(made, "Onset", "gap", "mkl").cell.value == pytest.approx(mkl["all", 1] - mkl["none", 1])
+
+
+def test_an_interval_of_a_gap_knows_that_seeds_differ(tmp_path, keep):
+    """Each seed's gap is the same for every clip; between seeds it is not."""
+    for seed, worse in enumerate((0.1, 0.5, 0.9)):
+        keep(tmp_path, "Onset", "none", seed=seed)
+        keep(tmp_path, "Onset", "all", seed=seed, worse=worse)
+    keep(tmp_path, "Energy")
+    found = cell(report("table2", [tmp_path]), "Onset", "gap", "class_acc").cell
+    assert found.high - found.low > 0.2
+
+
+def test_the_true_sound_through_vae_and_vocoder_is_one_whatever_the_seeds(results, keep):
+    keep(results, "NoControl", seed=1, kind="reference")
+    made = report("table2", [results])
+    assert cell(made, "reference (VAE, vocoder)", "true", "mkl").cell.runs == 1
+
+
 def test_no_one_is_bold_where_the_two_best_cannot_be_told_apart(tmp_path, keep):
     """Energy's rows are those of Mel-QCD with as much noise as there is difference between the two."""
     for control in ("MelQCD", "Energy"):
@@ -199,6 +253,26 @@ def test_a_signal_with_nothing_to_predict_has_one_value_for_all_forms(results, k
     assert shown[0].text == shown[1].text
     assert shown[2].cell.why == "one value for both"
     assert "CLIP video embedding: nothing is predicted" in made.text("md")
+
+
+def test_what_the_video_gives_is_no_cost_of_prediction_and_is_told(results, keep):
+    for seed in range(3):
+        keep(results, "Clip", seed=seed, facts={"source": "video", "measured": {"carried": {"looks": 64}}})
+    made = report("table2", [results])
+    wide = made.groups[0][1][1]
+    costs = {line.label: [s.text for s in line.cells[-2:]] for line in wide.lines}
+    assert costs["CLIP video embedding"] == ["–", "–"]
+    assert costs["Onset"] != ["–", "–"]
+    assert "CLIP video embedding: 1600 real numbers a second are taken from the video, none is predicted." in made.text("md")
+
+
+def test_a_row_without_a_control_response_is_named_where_others_have_one(results, keep):
+    assert "Not checked here" not in report("table2", [results]).text("md")
+    for control in ("MelQCD", "Energy", "LowRes", "Onset"):
+        keep(results, control, seed=9, facts={"controlnet": {"with hint": 0.1}})
+    keep(results, "Onset", kind="response", facts={"deaf": []})
+    (line,) = [s for s in report("table2", [results]).text("md").splitlines() if s.startswith("Not checked here")]
+    assert "Mel-QCD; Energy; Low-resolution mel." in line
 
 
 def test_codec_2_and_onset_are_compared_in_what_they_lose(results, keep):

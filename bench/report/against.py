@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.report.cells import Cell, Cells, Column, difference
+from bench.report.apart import difference
+from bench.report.below import DASH, OVER
+from bench.report.cells import Cell, Cells, Column
 from bench.report.marks import SURE, said
 from bench.report.select import Group
 from bench.report.spec import Form, RowSpec, Spec
-from bench.report.table import DASH, Line, Shown, Table
+from bench.report.table import Line, Shown, Table
 
 if TYPE_CHECKING:
     from bench.stats import Difference
@@ -41,7 +43,7 @@ def _table(cells: Cells, form: Form, rows: list[RowSpec], above: Sequence[str]) 
     minus = "; ".join(f"{', '.join(labels)} minus {other}" for other, labels in from_which.items())
     below = ["Columns: " + "; ".join(f"{c.metric.heading} is {c.id}, N {c.n}" for c in columns) + "."]
     below.append(
-        f"In brackets: 95 % interval over clips. * A test paired by clip tells both apart (p < {SURE}, Holm over this table)."
+        f"In brackets: 95 % interval {OVER}. * A test paired by clip tells both apart (p < {SURE}, Holm over this table)."
     )
     whys = dict.fromkeys(why for _, why in found if why)
     for why in whys:

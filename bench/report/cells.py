@@ -19,7 +19,7 @@ from bench.report.spec import Form, RowSpec, Spec
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.stats import Difference, Interval
+    from bench.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """seeds: {seed: that record's value}. clips: per-clip values, the mean over seeds; without: the set metric without each block."""
+    """seeds: {seed: that record's value}. each: [clips, seeds] per clip and seed; without: the set metric without each block."""
 
     value: float | None = None
     low: float | None = None
@@ -42,13 +42,18 @@ class Cell:
     seeds: Mapping[tuple, float] = field(default_factory=dict)
     why: str = ""
     left: tuple[str, ...] = ()  # why records of this cell are not in its mean
-    clips: pd.Series | None = None
+    each: pd.DataFrame | None = None
     without: np.ndarray | None = None
     records: tuple[str, ...] = ()
 
     @property
     def runs(self) -> int:
         return len(self.seeds)
+
+    @property
+    def clips(self) -> pd.Series | None:
+        """Per-clip values, the mean over seeds."""
+        return None if self.each is None else self.each.mean(axis=1)
 
 
 class Cells:
@@ -69,15 +74,23 @@ class Cells:
         return self._made[key]
 
     def paired(self, rows: tuple[RowSpec, RowSpec], form: Form, column: Column) -> list[Cell]:
-        """The cells of two rows over the seeds that both have: what is compared was trained and drawn alike. Other systems' sounds, whose
-        seeds are not known, stand against all.
+        """The cells of two rows over the seeds that both have, see `alike`."""
+        return self.alike([(row, form) for row in rows], column)
+
+    def own(self, row: RowSpec, form: Form) -> bool:
+        """Whether a record of `row` is of this form; a merged row may lend another form's value."""
+        return any(of_row(r, row) and r.suits(form.where) for r in self.group.records)
+
+    def alike(self, places: Sequence[tuple[RowSpec, Form]], column: Column) -> list[Cell]:
+        """The cells of these places over the seeds that all have: what is compared was trained and drawn alike. Other systems' sounds,
+        whose seeds are not known, stand against all.
         """
-        found, alone = [self.records(row, form)[0] for row in rows], [self.cell(row, form, column) for row in rows]
+        found, alone = [self.records(*place)[0] for place in places], [self.cell(*place, column) for place in places]
         if not all(found) or any(r.outside for records in found for r in records):
             return alone
-        shared = {r.seed for r in found[0]} & {r.seed for r in found[1]}
+        shared = set.intersection(*({r.seed for r in records} for records in found))
         some = [[r for r in records if r.seed in shared] for records in found]
-        return [self._mean(records, column) for records in some] if shared else [Cell(why="no seed in common")] * 2
+        return [self._mean(records, column) for records in some] if shared else [Cell(why="no seed in common")] * len(places)
 
     def records(self, row: RowSpec, form: Form) -> tuple[list[Kept], str]:
         """(records of one place of the table, one per seed; why there are none)."""
@@ -123,15 +136,15 @@ class Cells:
             used += [] if why else [record]
         if not used:
             return Cell(why="; ".join(dict.fromkeys(left)), left=tuple(left))
+        used.sort(key=lambda r: str(r.seed))
         scores = [r.told["scores"][column.id] for r in used]
         value = float(np.mean([s["value"] for s in scores]))
         each, without = self._clips(used, column), self._without(used, column)
         interval = (scores[0].get("low"), scores[0].get("high")) if len(used) == 1 else _interval(value, each, without)
         low, high = interval or (None, None)
-        clips = None if each is None else each.mean(axis=1)
         seeds = {r.seed: s["value"] for r, s in zip(used, scores, strict=True)}
         ids = tuple(r.id for r in used)
-        return Cell(value, low, high, column.n, seeds, left=tuple(left), clips=clips, without=without, records=ids)
+        return Cell(value, low, high, column.n, seeds, left=tuple(left), each=each, without=without, records=ids)
 
     def _clips(self, records: Sequence[Kept], column: Column) -> pd.DataFrame | None:
         """Each clip's value in every record [clips, records], of the clips that all have; None for set metrics and where rows are lost."""
@@ -142,7 +155,7 @@ class Cells:
         found = [self._rows_of(r) for r in records]
         if any(column.id not in f.index.get_level_values(0) for f in found):
             return None
-        return pd.concat([f.loc[column.id] for f in found], axis=1, join="inner")
+        return pd.concat([f.loc[column.id] for f in found], axis=1, join="inner", keys=range(len(found)))
 
     def _without(self, records: Sequence[Kept], column: Column) -> np.ndarray | None:
         if column.metric.kind != "set":
@@ -180,40 +193,6 @@ class Cells:
             there = table.dropna(subset=["value"]).groupby(["metric", "clip"])["value"]
             self._rows[record.id] = pd.Series(there.mean())
         return self._rows[record.id]
-
-
-def difference(first: Cell, second: Cell, *, test: bool = True) -> Difference | None:
-    """First minus second, clip by clip; None where nothing pairs them. test=False: without a p-value, which takes longest."""
-    from bench.stats import Difference, mean_interval, paired_means, paired_sets
-
-    if first.value is None or second.value is None:
-        return None
-    if first.without is not None and second.without is not None:
-        return paired_sets(first.value, second.value, first.without, second.without, n=first.n)
-    if first.clips is None or second.clips is None:
-        return None
-    both = first.clips.index.intersection(second.clips.index)
-    a, b = (np.asarray(clips.loc[both], np.float64) for clips in (first.clips, second.clips))
-    if test:
-        return paired_means(a, b)
-    low, high = mean_interval(a - b) or (None, None)
-    return Difference(float(np.mean(a - b)), low, high, None, len(both))
-
-
-def gap(first: Cell, second: Cell) -> Cell:
-    """Second minus first as a cell of its own: what is lost from true to predicted hints."""
-    if first.value is None or second.value is None:
-        return Cell(why=first.why or second.why)
-    if first.records == second.records:
-        return Cell(why="one value for both")
-    found = difference(second, first, test=False)
-    seeds = {s: second.seeds[s] - first.seeds[s] for s in first.seeds if s in second.seeds}
-    low, high = (found.low, found.high) if found else (None, None)
-    clips = None if first.clips is None or second.clips is None else (second.clips - first.clips).dropna()
-    paired = first.without is not None and second.without is not None and first.without.shape == second.without.shape
-    without = second.without - first.without if paired else None  # type: ignore[operator]
-    value = second.value - first.value
-    return Cell(value, low, high, min(first.n, second.n), seeds, clips=clips, without=without)
 
 
 def _interval(value: float, clips: pd.DataFrame | None, without: np.ndarray | None) -> Interval:

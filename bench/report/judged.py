@@ -103,5 +103,6 @@ def _unlike(older: Version, newest: Version) -> str:
 
 
 def _setting(record: Kept) -> str:
-    told = {k: v for k, v in record.flat.items() if k.startswith("experiment.") and not k.endswith((".root", ".name"))}
+    aside = (".root", ".name") if record.seed else (".root", ".name", ".seed")
+    told = {k: v for k, v in record.flat.items() if k.startswith("experiment.") and not k.endswith(aside)}
     return json.dumps([record.told.get("kind"), record.flat.get("facts.clips_hash"), told], sort_keys=True, default=str)

@@ -71,7 +71,18 @@ class Report:
         lines = [
             f"Check: {c.name} {said[c.fine]} ({' '.join([c.about, 'record', c.record]).strip()})" for c in checks(self.checks)
         ]
-        return [*self.left, *lines, *(self.votes.told() if self.votes else [])]
+        return [*self.left, *lines, *self._unchecked(), *(self.votes.told() if self.votes else [])]
+
+    def _unchecked(self) -> list[str]:
+        """Which rows no `bench check` among the records is about, where there is one about any."""
+        known = [r for r in self.checks if r.told.get("kind") == "response"]
+        run = [r for group, _ in self.groups for r in group.records if any(k.startswith("facts.controlnet") for k in r.flat)]
+        lacking = []
+        for row in (row for row in self.spec.rows if row.ranked and any(of_row(r, row) for r in run)):
+            control = {k: v for k, v in row.where.items() if k.startswith("experiment.control.")}
+            lacking += [] if any(r.suits(control) for r in known) else [row.label]
+        said = "Not checked here whether the sound follows its hint (`bench check control=...`)"
+        return [f"{said}: {'; '.join(lacking)}."] if known and lacking else []
 
     def text(self, format: str) -> str:
         """The report as md, csv or latex."""

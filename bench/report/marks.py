@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
-from bench.report.cells import Cell, Cells, Column, difference, gap
+from bench.report.apart import difference, gap
+from bench.report.cells import Cell, Cells, Column
 from bench.report.spec import Form
 
 SURE = 0.05  # a difference with a smaller p, corrected for all columns of the table, tells the best from the next
@@ -17,40 +18,57 @@ AGREE = 0.7  # Kendall's tau between seeds from which on ranks are worth discuss
 
 @dataclass(frozen=True)
 class Order:
-    """The two best of one column."""
+    """The two best of one column, and the third where there is one.
+
+    p, p_second: that best and second, second and third are alike; after Holm's correction over all forms and columns; None where
+    rows are lost, p_second also where there is no third.
+    """
 
     form: Form
     column: Column
     best: str
     second: str
-    p: float | None  # after Holm's correction over the columns of the table; None where rows are lost
+    third: str
+    p: float | None
+    p_second: float | None
 
     @property
     def sure(self) -> bool:
         return self.p is not None and self.p < SURE
 
+    @property
+    def second_sure(self) -> bool:
+        """Whether the second is told from the best and from the third."""
+        return self.sure and (not self.third or (self.p_second is not None and self.p_second < SURE))
+
 
 def orders(cells: Cells, columns: Sequence[Column]) -> list[Order]:
-    """For each form and column with two ranked values or more: the best two and whether they can be told apart, over the seeds that both
-    have.
+    """For each form and column with two ranked values or more: the best three and whether each can be told from the next, over the
+    seeds that both have.
     """
     from bench.stats import holm
 
-    found: list[tuple[Form, Column, str, str, float | None]] = []
+    found: list[tuple[Form, Column, list[str]]] = []
+    ps: list[float | None] = []
     rows = {r.label: r for r in cells.spec.rows}
     for form in cells.spec.forms:
         for column in columns:
             ranked = ranked_cells(cells, form, column)
             if len(ranked) < 2:
                 continue
-            best, second = sorted(ranked, key=lambda label: _worse(ranked[label], column))[:2]
-            apart = difference(*cells.paired((rows[best], rows[second]), form, column))
-            found.append((form, column, best, second, apart.p if apart else None))
-    return [Order(*f[:4], p) for f, p in zip(found, holm([f[4] for f in found]), strict=True)]
+            three = sorted(ranked, key=lambda label: _worse(ranked[label], column))[:3]
+            found.append((form, column, [*three, ""][:3]))
+            aparts = [difference(*cells.paired((rows[a], rows[b]), form, column)) for a, b in pairwise(three)]
+            ps += [*(apart.p if apart else None for apart in aparts), None][:2]
+    told = holm(ps)
+    told = iter(holm(ps))
+    return [Order(form, column, *three, p=next(told), p_second=next(told)) for form, column, three in found]
 
 
 def ranked_cells(cells: Cells, form: Form, column: Column) -> dict[str, Cell]:
-    """{label: cell} of the rows that take part in ranks and have a value."""
+    """{label: cell} of the rows that take part in ranks and have a value; none where fewer than two have records of this form."""
+    if sum(cells.own(r, form) for r in cells.spec.rows if r.ranked) < 2:
+        return {}
     every = {r.label: cells.cell(r, form, column) for r in cells.spec.rows if r.ranked}
     return {label: cell for label, cell in every.items() if cell.value is not None}
 
@@ -85,7 +103,9 @@ def compared_gaps(cells: Cells, columns: Sequence[Column]) -> list[str]:
     first, second = (forms[name] for name in spec.gap)
     for a, b in spec.gaps:
         for column in columns:
-            lost = [gap(cells.cell(rows[x], first, column), cells.cell(rows[x], second, column)) for x in (a, b)]
+            places = [(rows[x], form) for x in (a, b) for form in (first, second)]
+            alike = cells.alike(places, column)
+            lost = [gap(*alike[:2]), gap(*alike[2:])]
             told = f"{column.metric.label}, {spec.gap[0]} to {spec.gap[1]}"
             apart = difference(*lost)
             if apart is None or lost[0].value is None or lost[1].value is None:

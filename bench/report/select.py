@@ -68,6 +68,9 @@ class Kept:
 
     @property
     def seed(self) -> tuple:
+        """What was drawn at random; () of the true sound through VAE and vocoder, of which nothing is."""
+        if self.told.get("kind") == "reference":
+            return ()
         return (*(self.flat.get(name) for name in SEEDS), self.flat.get(WORDS_SEED, self.flat.get(SEEDS[0])))
 
     def suits(self, where: Where) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.report.cells import Cell, Cells, Column, gap
+from bench.report.apart import gap
+from bench.report.below import DASH, OVER, below_of
+from bench.report.cells import Cell, Cells, Column
 from bench.report.costs import Cost, cost_of
-from bench.report.marks import AGREE, SURE, Order, agreement, compared_gaps, orders, p_of, ranked_cells, said
+from bench.report.marks import Order, compared_gaps, orders, p_of, said
 from bench.report.select import Group
 from bench.report.spec import Fact, Form, RowSpec, Spec, printed
 
 WORLD = "Procedural world: not comparable with published values."
-DASH = "–"
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,16 @@ def tables(spec: Spec, group: Group) -> list[Table]:
     heading = _heading(spec, group, cells)
     found = [_narrow(cells, narrow, order, heading)]
     costs = {row.label: cost_of(cells, row) for row in spec.rows}
-    for form in spec.forms:
+    for form in shown_forms(cells):
         if any(cells.cell(row, form, column).value is not None for row in spec.rows for column in every):
             found.append(_wide(cells, form, every, order, costs, heading))
     return found
+
+
+def shown_forms(cells: Cells) -> list[Form]:
+    """The forms of which there are records; all where there are none."""
+    spec = cells.spec
+    return [form for form in spec.forms if any(cells.own(row, form) for row in spec.rows)] or [*spec.forms]
 
 
 def published(spec: Spec) -> Table:
@@ -106,24 +113,28 @@ def _range(numbers: Sequence[int]) -> str:
 
 def _narrow(cells: Cells, columns: list[Column], order: list[Order], heading: list[str]) -> Table:
     spec = cells.spec
-    forms = {f.name: f for f in spec.forms}
+    forms = {f.name: f for f in shown_forms(cells)}
+    gaps = tuple(forms[name] for name in spec.gap or () if name in forms)
     heads = [
         (form, heading) for form in forms for heading in [*(f.heading for f in spec.facts), *(c.metric.heading for c in columns)]
     ]
-    if spec.gap:
-        heads += [(f"gap: {spec.gap[1]} minus {spec.gap[0]}", c.metric.heading) for c in columns]
+    if len(gaps) == 2:
+        heads += [(f"gap: {gaps[1].name} minus {gaps[0].name}", c.metric.heading) for c in columns]
     lines = []
     for row in spec.rows:
         shown = []
-        for form in spec.forms:
+        for form in forms.values():
             shown += [_fact(cells, row, form, fact) for fact in spec.facts]
             shown += [_shown(cells, row, form, column, order) for column in columns]
-        if spec.gap:
-            shown += [_gap(cells, row, (forms[spec.gap[0]], forms[spec.gap[1]]), column) for column in columns]
+        if len(gaps) == 2:
+            shown += [_gap(cells, row, gaps, column) for column in columns]
         lines.append(Line(row.label, row.by, shown, row.ranked))
-    below = [*_below(cells, columns, list(forms.values()), order), *cells.group.left]
-    if spec.gap:
-        below.append("* The gap's 95 % interval, paired by clip, leaves out 0.")
+    below = [*below_of(cells, columns, list(forms.values()), order), *cells.group.left]
+    below += [f"{form.name}: not run for any row." for form in spec.forms if form.name not in forms]
+    if len(gaps) == 2:
+        below.append(
+            f"* The 95 % interval of the gap, paired by clip and seed, leaves out 0. It is {OVER}; p is over clips alone, of the means over seeds."
+        )
         below += compared_gaps(cells, columns)
     return Table("narrow", spec.title, heads, lines, heading, below)
 
@@ -138,8 +149,13 @@ def _wide(
         shown = [_shown(cells, row, form, column, order, interval=True) for column in columns]
         lines.append(Line(row.label, row.by, [*shown, *(Shown(t) for t in costs[row.label].texts(form))], row.ranked))
     title = f"{spec.title}: {form.name}, all metrics"
-    below = _below(cells, columns, [form], order)
-    return Table(f"wide {form.name}", title, heads, lines, [*heading, "In brackets: 95 % interval over clips."], below)
+    below = below_of(cells, columns, [form], order)
+    below += [
+        f"{label}: {c.given:.0f} real numbers a second are taken from the video, none is predicted."
+        for label, c in costs.items()
+        if c.given
+    ]
+    return Table(f"wide {form.name}", title, heads, lines, [*heading, f"In brackets: 95 % interval {OVER}."], below)
 
 
 def _shown(cells: Cells, row: RowSpec, form: Form, column: Column, order: list[Order], *, interval: bool = False) -> Shown:
@@ -153,7 +169,9 @@ def _shown(cells: Cells, row: RowSpec, form: Form, column: Column, order: list[O
     if found is None or not row.ranked:
         return Shown(text, "", cell, form.name, column)
     if found.sure:
-        return Shown(text, {found.best: "best", found.second: "second"}.get(row.label, ""), cell, form.name, column)
+        mark = {found.best: "best", found.second: "second" if found.second_sure else ""}.get(row.label, "")
+        unsure = row.label == found.second and not found.second_sure
+        return Shown(text, mark, cell, form.name, column, f"not told from {found.third}{p_of(found.p_second)}" if unsure else "")
     other = {found.best: found.second, found.second: found.best}.get(row.label)
     return Shown(text, "", cell, form.name, column, f"not told from {other}{p_of(found.p)}" if other else "")
 
@@ -168,72 +186,8 @@ def _fact(cells: Cells, row: RowSpec, form: Form, fact: Fact) -> Shown:
 
 
 def _gap(cells: Cells, row: RowSpec, forms: tuple[Form, Form], column: Column) -> Shown:
-    lost = gap(cells.cell(row, forms[0], column), cells.cell(row, forms[1], column))
+    lost = gap(*cells.alike([(row, form) for form in forms], column))
     if lost.value is None:
         return Shown(DASH, cell=lost, form="gap", column=column)
     sure = lost.low is not None and lost.high is not None and not lost.low <= 0 <= lost.high
     return Shown(said(lost.value, column, "+") + ("*" if sure else ""), cell=lost, form="gap", column=column)
-
-
-def _below(cells: Cells, columns: Sequence[Column], forms: Sequence[Form], order: list[Order]) -> list[str]:
-    """Ids and N, gaps with their reasons, ties, and whether seeds agree."""
-    spec = cells.spec
-    lines = ["Columns: " + "; ".join(f"{c.metric.heading} is {c.id}, N {c.n}" for c in columns if c.n) + "."]
-    lines += _gaps(cells, columns, forms)
-    lines += [
-        f"{row.label}: nothing is predicted, one value for every form." for row in spec.rows if row.merged and row.ranked and
-        cells.records(row, forms[0])[0]
-    ]  # fmt: skip
-    mine = [o for o in order if o.form in forms and o.column in columns]
-    if any(o.sure for o in mine):
-        lines.append(
-            f"Best bold, second underlined, where a test paired by clip (p < {SURE}, Holm over the table) tells them apart."
-        )
-    for o in mine:
-        if not o.sure:
-            why = p_of(o.p).removeprefix(", ") or "their per-clip values are lost"
-            lines.append(
-                f"{o.column.metric.label}, {o.form.name}: {o.best} is not told from {o.second}, so neither is marked ({why})."
-            )
-    return [*lines, *_seeds(cells, columns, forms)]
-
-
-def _gaps(cells: Cells, columns: Sequence[Column], forms: Sequence[Form]) -> list[str]:
-    """Each reason for which numbers are missing, or records left out of a mean, and where."""
-    missing: dict[str, dict[str, dict[str, list[str]]]] = {}  # reason: row: form: metrics
-    for row in cells.spec.rows:
-        for form in (f for f in forms if not row.only or f.name in row.only):
-            for column in columns:
-                cell = cells.cell(row, form, column)
-                for why in dict.fromkeys([cell.why] if cell.value is None else cell.left):
-                    whose = row.label if column.n or why == "not run" else "every row"
-                    found = missing.setdefault(why, {}).setdefault(whose, {}).setdefault(form.name, [])
-                    found += [] if column.metric.label in found else [column.metric.label]
-    return [
-        f"{DASH} {'; '.join(f'{row} ({_where(of, columns, forms)})' for row, of in places.items())}: {why}"
-        for why, places in missing.items()
-    ]
-
-
-def _where(of: dict[str, list[str]], columns: Sequence[Column], forms: Sequence[Form]) -> str:
-    """`true, predicted: FID, MKL`; what is all of the table is not listed."""
-    metrics = list(dict.fromkeys(m for found in of.values() for m in found))
-    told = [] if len(of) == len(forms) > 1 else [", ".join(of)]
-    told += [] if len(metrics) == len(columns) else [", ".join(metrics)]
-    return ": ".join(told) or "every form"
-
-
-def _seeds(cells: Cells, columns: Sequence[Column], forms: Sequence[Form]) -> list[str]:
-    told = {}
-    for form in forms:
-        for column in columns:
-            tau = agreement(ranked_cells(cells, form, column))
-            if tau is not None:
-                told[f"{column.metric.label} {form.name}"] = tau
-    if not told:
-        return ["One seed, or too few rows: whether seeds agree on the order was not checked."]
-    lines = ["Kendall's tau between the seeds' orders (lowest pair): " + ", ".join(f"{k} {v:.2f}" for k, v in told.items()) + "."]
-    low = [name for name, tau in told.items() if tau < AGREE]
-    return lines + (
-        [f"The seeds do not agree on the order (tau < {AGREE}): {', '.join(low)}. Do not read these ranks."] if low else []
-    )

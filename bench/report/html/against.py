@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.report.cells import Cell, Cells, Column, difference
+from bench.report.apart import difference
+from bench.report.cells import Cell, Cells, Column
 from bench.report.spec import Form, RowSpec
 
 if TYPE_CHECKING:
