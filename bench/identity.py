@@ -67,9 +67,12 @@ def _source(cls: type) -> dict[str, str]:
 
 
 def _session(cls: type) -> str:
-    """Of a class of a notebook or a script: its own text alone."""
+    """Of a class of this session: the whole script, or of a notebook, which has no file, the class and what it derives from."""
+    if getattr(sys.modules["__main__"], "__file__", None):
+        return _tree("__main__")
+    own = [base for base in cls.__mro__ if base.__module__ == "__main__"]
     try:
-        text = ast.dump(ast.parse(dedent(inspect.getsource(cls))))
+        text = "".join(ast.dump(ast.parse(dedent(inspect.getsource(base)))) for base in own)
     except (OSError, TypeError) as error:
         why = f"{cls.__qualname__}: its source cannot be read ({error}), so nothing made by it could be kept"
         raise Refused(f"{why}: write it to a file") from error

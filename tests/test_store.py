@@ -119,7 +119,8 @@ def test_a_plugins_key_changes_with_the_file_of_the_class_that_it_derives_from(t
         (tmp_path / f"child{i}.py").write_text(code)
         module = __import__(f"child{i}")
         module.P.__module__, module.Parent.__module__ = "child", "parent"
-        sys.modules |= {"child": module, "parent": sys.modules[f"parent{i}"]}
+        monkeypatch.setitem(sys.modules, "child", module)
+        monkeypatch.setitem(sys.modules, "parent", sys.modules[f"parent{i}"])
         text = (tmp_path / f"child{i}.py").read_text().replace(f"parent{i}", "parent")
         (tmp_path / f"child{i}.py").write_text(text)  # the file of the child is the same
         identity._tree.cache_clear()
@@ -127,7 +128,19 @@ def test_a_plugins_key_changes_with_the_file_of_the_class_that_it_derives_from(t
     assert keys[0] != keys[1]
 
 
-def test_a_class_of_a_session_is_known_by_its_text_or_refused():
+def test_a_class_of_a_script_is_known_by_the_script(tmp_path):
+    """All of it: what the class calls is part of what it makes."""
+    found = []
+    for body in ("return 1", "return 1  # as before", "return 2"):
+        head = "from dataclasses import dataclass\nfrom bench.identity import digest\n"
+        helped = f"def helper():\n    {body}\n@dataclass(frozen=True)\nclass P:\n    x: int = 1\nprint(digest(P()))\n"
+        (tmp_path / "script.py").write_text(head + helped)
+        run = [sys.executable, str(tmp_path / "script.py")]
+        found.append(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_class_whose_text_nobody_kept_is_refused():
     code = "\n".join([
         "from dataclasses import dataclass", "from bench.identity import digest",
         "exec('@dataclass(frozen=True)\\nclass P:\\n    x: int = 1')", "digest(P())",
