@@ -164,16 +164,13 @@ def source(control: Control, scale: MelScale, looks: int) -> Outcome:
     """it reads what its source says: of the video the looks alone and nothing to predict, else nothing of the video"""
     import torch
 
-    batch = sounds(scale, looks=looks)
-    if control.source != "video":
-        control.extract(replace(batch, looks=None))
-        return True, ""
-    if control.heads():
+    batch, video = sounds(scale, looks=looks), control.source == "video"
+    if video and control.heads():
         return False, f"it is made of the video, so nothing is predicted, but it has heads: {', '.join(control.heads())}"
-    mute = replace(Batch.of(torch.zeros_like(batch.wave), scale, samples=batch.samples), looks=batch.looks)
-    heard, unheard = control.extract(batch), control.extract(mute)
-    wrong = [name for name in heard if not heard[name].equal(unheard[name])]
-    return not wrong, f"{', '.join(wrong)} depends on the sound" if wrong else ""
+    mute = Batch.of(torch.zeros_like(batch.wave), scale, samples=batch.samples)
+    whole, part = control.extract(batch), control.extract(replace(mute if video else batch, looks=batch.looks if video else None))
+    wrong = [name for name in whole if not whole[name].equal(part[name])]
+    return not wrong, f"{', '.join(wrong)} depends on the {'sound' if video else 'picture'}" if wrong else ""
 
 
 def any_prediction(control: Control, scale: MelScale, looks: int) -> Outcome:

@@ -58,6 +58,11 @@ def values_fit(control: Control, signal: Signal) -> Outcome:
             return False, f"{name} must hold finite floats, got {array.dtype}"
         if kind == "scalar" and not array.isfinite().all():
             return False, f"{name} must hold finite floats, got {(~array.isfinite()).sum()} that are not finite"
+        if head is None and not array.half().isfinite().all():
+            return (
+                False,
+                f"{name} is carried, thus kept in half precision, which ends at 65504: got {array.abs().max():g}, scale it",
+            )
     return True, ""
 
 

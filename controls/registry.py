@@ -17,9 +17,7 @@ GROUP = "melqcd_bench.controls"
 OURS = "melqcd-bench"
 
 _added: dict[str, type[Control]] = {}
-_loaded: dict[
-    type, str
-] = {}  # the names under which classes were found: an entry point may lead to one that is defined elsewhere
+_loaded: dict[type, str] = {}  # names under which classes were found: an entry point may lead to one that is defined elsewhere
 
 
 def names() -> list[str]:

@@ -279,6 +279,12 @@ class LooksAtThePicture(Loudness):
         return {"loud": super().extract(batch)["loud"] + batch.looks.mT[:, :1] * 0}
 
 
+class GlancesAtThePicture(Loudness):
+    def extract(self, batch):
+        loud = super().extract(batch)["loud"]
+        return {"loud": loud if batch.looks is None else loud + batch.looks.mT[:, :1]}
+
+
 class CeilingInDisguise(Loudness):
     source = "video"
     carries = ("loud",)
@@ -353,6 +359,7 @@ def test_a_control_in_twenty_lines_holds_to_the_contract():
         (NormalisedOverTheBatch, "one by one"),
         (InMicropascals, "one by one"),
         (LooksAtThePicture, "what its source says"),
+        (GlancesAtThePicture, "what its source says"),
         (CeilingInDisguise, "what its source says"),
         (PredictsTheVideo, "what its source says"),
         (DecodesItsOwnWay, "decoding what a perfect predictor"),
@@ -513,6 +520,20 @@ def test_a_class_can_be_added_for_this_session(monkeypatch):
     assert registry.load("loudness") is Loudness
     assert registry.origin("loudness") == "this session"
     assert "loudness" in registry.names()
+
+
+class ForTheLabAlone(Loudness):
+    def render(self, signal, scale):
+        return super().render(signal, Lab())
+
+
+def test_the_suite_runs_at_the_scale_that_the_words_choose(monkeypatch, capsys):
+    from bench.checking import check_all
+
+    monkeypatch.setattr(registry, "_added", {"labonly": dataclass(frozen=True)(ForTheLabAlone)})
+    assert check_all(["control=labonly"], contract=True)
+    assert not check_all(["control=labonly", "scale=auffusion"], contract=True)
+    assert "FAIL  the hint is a finite picture" in capsys.readouterr().out
 
 
 def test_a_clip_cut_out_of_a_batch_is_its_own_sound():

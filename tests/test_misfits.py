@@ -24,6 +24,10 @@ class Flawed(Control):
 
     way: str = ""
 
+    @property
+    def carries(self):
+        return ("more",) if self.way == "large" else ()
+
     def heads(self):
         return {"loud": Head("scalar")}
 
@@ -32,7 +36,8 @@ class Flawed(Control):
             raise IndexError("no\nsuch band")
         loud = to_image(batch.mel[..., :: batch.step], batch.scale).mean(-2, keepdim=True)
         wrong = {"nan": loud * torch.nan, "flat": loud[:, 0], "short": loud[..., 1:], "codes": loud.long()}
-        return {"lout" if self.way == "key" else "loud": wrong.get(self.way, loud)}
+        more = {"more": loud * 0 + 1e6} if self.way == "large" else {}
+        return {"lout" if self.way == "key" else "loud": wrong.get(self.way, loud), **more}
 
     def render(self, signal, scale):
         if self.way == "dies":
@@ -108,6 +113,7 @@ def extracted(way, clips, tmp_path):
         ("flat", r"loud is \[2, 25\], expected \[2, 1, 25\]"),
         ("short", r"loud is \[2, 1, 24\]"),
         ("key", r"extract gives \['lout'\]"),
+        ("large", r"more is carried, thus kept in half precision, .* got 1e\+06"),
         ("codes", "finite floats, got torch.int64"),
         ("dies", "IndexError: no such band"),
     ],
