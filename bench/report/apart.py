@@ -30,11 +30,10 @@ def difference(first: Cell, second: Cell, *, test: bool = True) -> Difference | 
     both = first.each.index.intersection(second.each.index)
     one, other = (each.loc[both].to_numpy(np.float64) for each in (first.each, second.each))
     a, b = one.mean(1), other.mean(1)
-    found = (
-        paired_means(a, b)
-        if test
-        else Difference(float(np.mean(a - b)), *(mean_interval(a - b) or (None, None)), None, len(both))
-    )
+    if test:
+        found = paired_means(a, b)
+    else:
+        found = Difference(float(np.mean(a - b)), *(mean_interval(a - b) or (None, None)), None, len(both))
     if first.runs > 1 and [*first.seeds] == [*second.seeds]:
         low, high = crossed_interval((one - other).T) or (None, None)
         found = replace(found, low=low, high=high)

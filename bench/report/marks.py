@@ -60,7 +60,6 @@ def orders(cells: Cells, columns: Sequence[Column]) -> list[Order]:
             found.append((form, column, [*three, ""][:3]))
             aparts = [difference(*cells.paired((rows[a], rows[b]), form, column)) for a, b in pairwise(three)]
             ps += [*(apart.p if apart else None for apart in aparts), None][:2]
-    told = holm(ps)
     told = iter(holm(ps))
     return [Order(form, column, *three, p=next(told), p_second=next(told)) for form, column, three in found]
 

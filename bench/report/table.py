@@ -133,7 +133,8 @@ def _narrow(cells: Cells, columns: list[Column], order: list[Order], heading: li
     below += [f"{form.name}: not run for any row." for form in spec.forms if form.name not in forms]
     if len(gaps) == 2:
         below.append(
-            f"* The 95 % interval of the gap, paired by clip and seed, leaves out 0. It is {OVER}; p is over clips alone, of the means over seeds."
+            f"* The 95 % interval of the gap, paired by clip and seed, leaves out 0. It is {OVER}; p is over clips alone, of the means "
+            "over seeds."
         )
         below += compared_gaps(cells, columns)
     return Table("narrow", spec.title, heads, lines, heading, below)
