@@ -224,7 +224,7 @@ def _merge(tree: dict, rest: list) -> dict:
     0.1 s a line, and a sweep has a hundred lines.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
     try:
         merged = OmegaConf.create(tree)
@@ -236,6 +236,8 @@ def _merge(tree: dict, rest: list) -> dict:
                 )
             OmegaConf.update(merged, word.key_or_group, word.value(), merge=True)
         return OmegaConf.to_container(merged, resolve=True)  # type: ignore[return-value]
+    except UnsupportedValueType as error:
+        raise Refused(f"{error.full_key}: {_reason(error)}; declare it as str, int, float, bool or tuple[int, ...]") from error
     except OmegaConfBaseException as error:
         raise Refused(_reason(error)) from error
 

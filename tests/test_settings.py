@@ -240,7 +240,7 @@ class Named(Onset):
     ("cls", "words", "said"),
     [
         (InAList, ("control.bands=[1]",), r"control\.bands is declared as list\[int\].*tuple\[int"),
-        (InASet, (), "frozenset"),
+        (InASet, (), r"^control\.bands: Value 'frozenset' .*declare it as"),
         (OneClass, (), "class"),
         (Named, (), "'signal' cannot name a head"),
     ],
