@@ -1,4 +1,4 @@
-"""What a control signal costs: nominal bits at its slots, and how much of them its true stream uses."""
+"""What a control signal costs: nominal bits at its slots, how much of them its true stream uses, and how well it is predicted."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def head_entropy(head: Head, values: np.ndarray) -> float | None:
 
 
 def nominal(control: Control, slots_per_second: float) -> dict[str, Any]:
-    """What `control` costs before anything is measured: of a slot, and of a second at its slots."""
-    cost = control.complexity()
+    """What `control` costs before anything is measured: of a slot, and of a second at its slots, as far as they can differ."""
+    cost, slots_per_second = control.complexity(), min(slots_per_second, control.slots_a_second)
     told: dict[str, Any] = {"codes": cost.codes, "bits_per_slot": cost.bits, "reals_per_slot": cost.reals}
     return told | {"slots_per_second": slots_per_second, "bits_per_second": cost.bits * slots_per_second}
 
@@ -69,6 +69,18 @@ def sentence(facts: Mapping[str, Any]) -> str:
         if reals:
             parts.append(f"{reals} real{'s' * (reals != 1)} a slot{more}")
     return "; ".join(parts) or "nothing"
+
+
+def predicted(head: str, seen: Mapping[str, Any]) -> str:
+    """How well a head is predicted, in words, beside what is reached without looking: a record's `facts.predictor` of that head."""
+    if "acc" not in seen:
+        return f"predictor of {head}: error {seen['rmse']:.4f} (of the mean {seen['of_the_mean']:.4f})"
+    text = f"predictor of {head}: ACC {seen['acc']:.1%} (majority class {seen['chance']:.1%})"
+    text += f", Sim {seen['sim']:.3f}" if "sim" in seen else ""
+    text += f", F1 {seen['f1']:.3f}" if "f1" in seen else ""
+    text += f" (always yes {seen['f1_chance']:.3f})" if "f1_chance" in seen else ""
+    # a predictor that never met a yes has no threshold of its own
+    return text + (", its threshold chosen on training clips, for val has no yes" if seen.get("chosen_on") == "train" else "")
 
 
 def _bits(bits: float, rate: float) -> str:

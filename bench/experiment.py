@@ -102,6 +102,17 @@ class Experiment:
         return self.inversion if isinstance(self.inversion, Adapter) else None
 
     @property
+    def lab_networks(self) -> list[str]:
+        """The lab's own small networks that this experiment shows other clips than the lab's; they know the procedural world alone."""
+        if self.data.rendered:
+            return []
+        used = {"backbone": self.backbone, "looks": self.looks if self.looked_at else None}
+        used |= {"motion": self.motion if self.heads else None, **{f"judges.{j.name}": j for j in self.judges}}
+        found = [name for name, one in used.items() if type(one).__name__.startswith("Lab") and not getattr(one, "path", "")]
+        codec = type(self.control).__name__ == "EnCodec" and not getattr(self.control, "path", "")
+        return found + ["control.path (the codec)"] * codec
+
+    @property
     def heads(self) -> tuple[str, ...]:
         """The heads that are predicted from the video; () where the hints are true."""
         if self.predicted == "none":

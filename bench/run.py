@@ -102,6 +102,8 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
     notes = [*closing.told(by_name), *(line for record in records for line in _remarks(record))]
     if rows[0].x.data.rendered:
         notes.append(WORLD)
+    if strange := list(dict.fromkeys(name for row in rows for name in row.x.lab_networks)):
+        notes.append(f"The lab's own small networks, which know the procedural world alone, stand for {', '.join(strange)}.")
     notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds and films of each row are named in its record")
     paths = [results / f"{record.id}.json" for record in records]
     print_scored(Scored(systems, corrected([c for some in against for c in some]), _clips(systems), notes, paths))
@@ -130,12 +132,7 @@ def _remarks(record: Record) -> list[str]:
     if "measured" in facts and ", predicted" not in name:
         lines.append(f"{name.removesuffix(', true hints')} costs {cost.sentence(facts)}")
     for head, seen in (facts.get("predictor") or {}).items():
-        if "acc" in seen:
-            sim = f", Sim {seen['sim']:.3f}" if "sim" in seen else ""
-            f1 = f", F1 {seen['f1']:.3f}" if "f1" in seen else ""
-            lines.append(f"{name}: predictor of {head}: ACC {seen['acc']:.1%} (majority class {seen['chance']:.1%}){sim}{f1}")
-        else:
-            lines.append(f"{name}: predictor of {head}: error {seen['rmse']:.4f} (of the mean {seen['of_the_mean']:.4f})")
+        lines.append(f"{name}: {cost.predicted(head, seen)}")
     if facts.get("controlnet") and "predicted" not in name:
         effect = facts["controlnet"]
         lines.append(f"{name}: validation loss {effect['with hint']:.4f} with the hint, {effect['without']:.4f} without")

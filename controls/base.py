@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields, replace
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Control(ABC):
     # arrays of the signal [B, n, slots] besides those of the heads, which nobody predicts: n follows the scale or the features.
     # Kept in half precision
     carries: ClassVar[tuple[str, ...]] = ()
+    # what the signal can change in a second: at more slots than these it repeats itself, and costs no more
+    slots_a_second: ClassVar[float] = inf
 
     @abstractmethod
     def heads(self) -> dict[str, Head]:

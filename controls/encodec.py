@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from controls.base import Batch, Control
 from controls.checks import check_choice
@@ -34,12 +34,14 @@ class EnCodec(Control):
 
     code: [B, 3 * codebooks, slots]; entry 3 * k + j is codebook k in the j-th third of the slot, so the first 3 K are those of K
     codebooks. Where a slot is not three frames, each third takes the frame that its middle lies in: at the original rate of 100
-    slots a second a frame appears in four thirds, the count of choices stays, and bits a second overstate the codes' by four.
+    slots a second a frame appears in four thirds, so that the hint, and what a second costs, are those of 25 slots a second.
     The paper says neither how codes become the picture that the ControlNet sees, nor which weights; `hint` and `path` choose.
     Windows of a clip are decoded by themselves: the decoder's memory begins anew at the window's first frame.
     Deviations from the released codec's use: clips are levelled to the scale's peak first, as for every other signal's mel;
     resampled by a windowed sinc; and followed by silence, so that a clip's codes do not depend on its batch.
     """
+
+    slots_a_second: ClassVar[float] = FRAMES_A_SECOND / A_SLOT
 
     codebooks: int = 1  # residual codebooks: 1 is Codec-1, 2 is Codec-2; at most what the codec has
     # mel: what the codebooks decode to, as a picture. embeddings: the sum of the chosen vectors as a column of grey values

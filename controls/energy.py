@@ -28,7 +28,8 @@ class Energy(Control):
     peak 0.95) instead of AudioLDM's (64 bins, mean removed, peak 0.5); truth and target are smoothed once, predictions not again.
     """
 
-    window: int = 9  # slots in a fit, odd; 1: no smoothing. ReWaS: 9 of 46 ms, here 9 of 40 ms
+    # slots in a fit, odd; 1: no smoothing. ReWaS: 9 of 46 ms, here 9 of 40 ms; at 100 slots a second (slots=original) 37 span that time
+    window: int = 9
     order: int = 2  # of the polynomial, below `window`; ReWaS: 2
 
     def __post_init__(self):

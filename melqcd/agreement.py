@@ -18,13 +18,20 @@ def accuracy(predicted: Tensor, true: Tensor, valid: Tensor) -> Tensor:
 def chance(true: Tensor, valid: Tensor, size: int) -> float:
     """The accuracy of always naming each group's most frequent code among `true` [B, n, slots]; NaN without a valid slot.
 
-    The best that a constant answer can do on these very clips, so a predictor below it has learnt nothing.
+    The best that a constant answer can do on these very clips. A predictor of classes below it has learnt nothing; one that answers
+    yes or no by a threshold may lie below it and be of use, for the threshold is chosen for F1: see `always_yes`.
     """
     codes = true.long().movedim(1, 0)[:, valid]
     if not codes.shape[-1]:
         return float("nan")
     most = torch.stack([group.bincount(minlength=size).max() for group in codes])
     return float(most.float().mean() / codes.shape[-1])
+
+
+def always_yes(true: Tensor, valid: Tensor) -> float:
+    """The F1 of answering yes in every valid slot of `true` [B, n, slots], 2 p / (1 + p) of the share p of yes; NaN without one."""
+    share = float((true > 0.5)[valid[:, None].expand_as(true)].float().mean())
+    return 2 * share / (1 + share)
 
 
 def similarity(predicted: Tensor, true: Tensor, valid: Tensor) -> Tensor:

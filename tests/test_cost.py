@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.context import Context
-from bench.cost import entropy, head_entropy, nominal, sentence
+from bench.cost import entropy, head_entropy, nominal, predicted, sentence
 from bench.ragged import RaggedWriter
 from bench.stages.cost import cost
 from controls import Control, load
@@ -66,6 +66,28 @@ def test_a_second_costs_its_slots(name, codes, bits, reals):
     assert (told["codes"], told["reals_per_slot"]) == (codes, reals)
     assert told["bits_per_slot"] == pytest.approx(bits, abs=1e-4)
     assert told["bits_per_second"] == pytest.approx(25 * bits, abs=1e-2)
+
+
+def test_codes_that_come_at_a_rate_of_their_own_cost_no_more_at_finer_slots():
+    for rate in (25.0, 100.0):
+        told = nominal(load("encodec")(codebooks=2), rate)
+        assert (told["slots_per_second"], told["bits_per_second"]) == (25.0, 1500.0)
+    assert nominal(load("onset")(), 100.0)["bits_per_second"] == 100.0
+    assert nominal(load("encodec")(), 12.5)["bits_per_second"] == 12.5 * 30
+
+
+def test_how_well_a_head_is_predicted_is_said_beside_what_a_constant_reaches():
+    assert (
+        predicted("code", {"acc": 0.25, "chance": 0.17, "sim": 0.6})
+        == "predictor of code: ACC 25.0% (majority class 17.0%), Sim 0.600"
+    )
+    assert predicted("energy", {"rmse": 0.05, "of_the_mean": 0.07}) == "predictor of energy: error 0.0500 (of the mean 0.0700)"
+    told = {"acc": 0.92, "chance": 0.93, "f1": 0.5, "f1_chance": 0.13, "threshold": 0.7, "chosen_on": "val"}
+    said = "predictor of onset: ACC 92.0% (majority class 93.0%), F1 0.500 (always yes 0.130)"
+    assert predicted("onset", told) == said
+    assert (
+        predicted("onset", told | {"chosen_on": "train"}) == f"{said}, its threshold chosen on training clips, for val has no yes"
+    )
 
 
 @dataclass(frozen=True)

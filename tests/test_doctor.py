@@ -123,7 +123,26 @@ def test_a_setup_that_is_right_is_green_in_seconds(here, capsys):
         assert wanted in said
     print(said)
     assert len(said.splitlines()) == len(lines) + 1
-    assert "18 runs can be composed" in said
+    assert "22 runs can be composed" in said
+
+
+def test_the_lab_s_networks_beside_those_of_full_size_are_a_red_line(here):
+    right = [*PAPER, f"data.root={here / 'AVSync15'}"]
+    assert "lab's networks" not in [line.what for line in examine(right)]
+    (line,) = (
+        line for line in examine([*right, "control=encodec"]) if line.what == "lab's networks"
+    )  # in place of lines with its path
+    assert not line.fine
+    assert "control.path (the codec)" in line.told
+    assert "backbone" not in line.told
+
+
+def test_a_run_on_the_lab_s_networks_alone_is_told_which_they_are(here):
+    (line,) = (s for s in examine(["data=avsync15", f"data.root={here / 'AVSync15'}"]) if s.what == "lab's networks")
+    assert line.fine
+    assert all(name in line.told for name in ("backbone", "motion", "judges.lab"))
+    assert "looks" not in line.told  # nothing looks at the video's frames
+    assert "lab's networks" not in [line.what for line in examine([])]
 
 
 def test_five_things_that_are_wrong_are_five_red_lines_each_with_what_to_do(here, tmp_path):

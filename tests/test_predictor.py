@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from melqcd.agreement import accuracy, best_threshold, chance, similarity
+from bench.stages.predict import _chosen
+from melqcd.agreement import accuracy, always_yes, best_threshold, chance, similarity
 from melqcd.checkpoints import load_weights, read_weights
 from melqcd.heads import Head
 from melqcd.losses import binary_loss, class_loss, scalar_loss
@@ -206,6 +207,45 @@ def test_the_best_threshold_separates_what_can_be_separated():
     every = torch.ones(1, 5, dtype=torch.bool)
     assert best_threshold(scores, true, every) == (pytest.approx(0.8), 1.0)
     assert best_threshold(scores, true & 0, every) == (pytest.approx(0.9), 0.0)
+
+
+def test_always_yes_is_right_as_often_as_there_is_a_yes():
+    """Two of eight valid slots: precision 1/4, recall 1, F1 2/5."""
+    true = torch.tensor([[[1, 0, 0, 0, 1, 0, 0, 0, 1.0]]])
+    valid = torch.arange(9)[None] < 8
+    assert always_yes(true, valid) == pytest.approx(0.4)
+    assert always_yes(true, valid & False) != always_yes(true, valid & False)  # NaN
+
+
+class Heard:
+    """A pair of splits of one clip each, whose yes is where the feature is high; `quiet` has no yes at all."""
+
+    def __init__(self, quiet):
+        self.heads, self.quiet = {"onset": Head("binary"), "again": Head("binary")}, quiet
+
+    def of(self, ids):
+        features = torch.tensor([0.1, 0.9, 0.2, 0.8]).reshape(1, 4, 1)
+        heads = {name: (features[..., 0] > 0.5).float()[:, None] * (name not in self.quiet[ids[0]]) for name in self.heads}
+        return {"features": features, "valid": torch.ones(1, 4, dtype=torch.bool), **heads}
+
+
+@pytest.mark.parametrize(
+    ("quiet", "held", "on"),
+    [
+        ({"a": (), "b": ()}, ["a"], {"onset": "val", "again": "val"}),
+        ({"a": ("onset",), "b": ()}, ["a"], {"onset": "train", "again": "val"}),
+        ({"a": (), "b": ("again",)}, [], {"onset": "train"}),
+    ],
+)
+def test_a_threshold_is_chosen_where_there_is_a_yes(quiet, held, on):
+    """On val; on the training clips where val has none; and 0.5 where these have none either. Sigmoids are 0.1, 0.9, 0.2, 0.8."""
+
+    def net(features, valid):
+        return dict.fromkeys(("onset", "again"), features.movedim(1, 2).logit())
+
+    chosen = _chosen(net, Heard(quiet), {"val": held, "train": ["b"]}, "cpu")
+    assert chosen.on == on
+    assert chosen.thresholds == {name: pytest.approx(0.8) for name in on}
 
 
 @pytest.mark.parametrize("wrong", [{"width": 30}, {"rate": 30}, {"binary": "hinge"}, {"dropout": 1.0}])

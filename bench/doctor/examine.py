@@ -46,6 +46,9 @@ def examine(words: Sequence[str]) -> list[Line]:
     lines.append(machine.memory(max([2.0, *(1.3 * k.mb / 1e3 + 2 for p in known for k in p.known[:1])]), "the largest network"))
     lines += [*weights, *dict.fromkeys(line for x in xs for line in labels(x))]
     lines += [line for line, _ in clips]
+    if strange := list(dict.fromkeys(name for x in xs for name in x.lab_networks)):
+        told = f"the lab's own small networks, which know the procedural world alone, stand for {', '.join(strange)}"
+        lines.append(Line(not full, "lab's networks", told, "give each the weights that you mean" if full else ""))
     lines.append(machine.disk(Path(here.results), _disk_gb(xs, sum(n for _, n in clips))))
     lines.append(machine.slurm(afar))
     return lines + licences(known)

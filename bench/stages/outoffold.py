@@ -35,11 +35,11 @@ def out_of_fold(
         raise Failed(f"the train split has {len(folds)} clips with a picture: too few to predict each by what the others teach")
     held, guessed = pairs.usable(known.ids("val")), {}
     for k in sorted(set(folds.values())):
-        net, _, thresholds = learnt(how, control, pairs, [id for id in folds if folds[id] != k], held, part, ctx, f"fold{k}")
+        net, _, chosen = learnt(how, control, pairs, [id for id in folds if folds[id] != k], held, part, ctx, f"fold{k}")
         wanted = [id for id in folds if folds[id] == k] + [id for id in held if id not in guessed]
         with torch.inference_mode():
             for some in chunks(wanted):
-                guessed |= guess(net.to(ctx.device).eval(), control, pairs, some, thresholds, ctx.device)
+                guessed |= guess(net.to(ctx.device).eval(), control, pairs, some, chosen.thresholds, ctx.device)
     with written(out, control, truth) as add:
         for id in sorted(guessed):
             add(id, {name: values.T for name, values in guessed[id].items()})

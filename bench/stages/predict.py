@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,20 +37,29 @@ def train_predictor(
     known = Clips(clips)
     pairs = Pairs(control, truth, motion, positions, known, padded=how.padding == "target")
     ids = pairs.usable(known.ids("train"))
-    net, trained, thresholds = learnt(how, control, pairs, ids, pairs.usable(known.ids("val")), part, ctx, "predictor")
+    net, trained, chosen = learnt(how, control, pairs, ids, pairs.usable(known.ids("val")), part, ctx, "predictor")
     from safetensors.torch import save_file
 
     save_file(net.state_dict(), out / "predictor.safetensors")
-    facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": thresholds}
+    facts = {"features": pairs.features.rows.shape[-1], "positions": positions, "thresholds": chosen.thresholds}
     facts |= {"steps": trained.step, "kept": trained.best, "loss": trained.history}
-    facts |= {"validation": trained.validated, "clips": len(ids)}
+    facts |= {"validation": trained.validated, "clips": len(ids), "chosen_on": chosen.on}
     write_json(out / "predictor.json", facts)
+
+
+class Chosen(NamedTuple):
+    """The threshold of each yes/no head, and of which split's clips it was chosen: {head: val | train}."""
+
+    thresholds: dict[str, float]
+    on: dict[str, str]
 
 
 def learnt(
     how: V2X, control: Control, pairs: Pairs, ids: list[str], held: list[str], part: Path, ctx: Context, label: str
-) -> tuple[Predictor, Trained, dict[str, float]]:
+) -> tuple[Predictor, Trained, Chosen]:
     """A predictor taught by the clips `ids`, with the weights that do best on `held`; how it went; the thresholds chosen there.
+
+    Thresholds of heads that are yes nowhere in `held` are chosen on `ids`.
 
     Raises Failed where there is nothing to learn from.
     """
@@ -81,7 +90,7 @@ def learnt(
     every = max(1, how.training.steps // 6)
     checks = {"validate": validate, "validate_every": every} if held else {}
     trained = train(net, batches, loss, how.training, part=part, ctx=ctx, label=label, **checks)
-    return net, trained, _thresholds(net, pairs, held, ctx.device)
+    return net, trained, _chosen(net, pairs, {"val": held, "train": ids}, ctx.device)
 
 
 def hints(
@@ -116,6 +125,8 @@ def hints(
                 add(id, {name: guessed[id][name].T if name in predicted else np.array(pairs.signals[name][id]) for name in heads})
             if not isinstance(truth, Unheard):
                 quality[split] = quality_of(control, pairs, ids, guessed, known)
+                for name, threshold in facts["thresholds"].items():
+                    quality[split][name] |= {"threshold": threshold, "chosen_on": facts.get("chosen_on", {}).get(name, "val")}
     write_json(out / "predictor.json", quality)
     write_json(out / "signal.json", pairs.told)
 
@@ -171,10 +182,13 @@ def guess(
 
 
 def quality_of(control: Control, pairs: Pairs, ids: list[str], guessed: dict, known: Clips) -> dict[str, dict[str, float]]:
-    """Per head: accuracy beside the majority class, or error beside that of the mean; for Mel-QCD the cosine of shapes."""
+    """Per head: accuracy beside the majority class, or error beside that of the mean; for Mel-QCD the cosine of shapes.
+
+    Of yes/no heads F1 beside that of saying yes everywhere.
+    """
     import torch
 
-    from melqcd.agreement import accuracy, chance, similarity
+    from melqcd.agreement import accuracy, always_yes, chance, similarity
 
     longest = max(len(next(iter(pairs.signals.values()))[i]) for i in ids)
     valid = torch.zeros(len(ids), longest, dtype=torch.bool)
@@ -200,29 +214,34 @@ def quality_of(control: Control, pairs: Pairs, ids: list[str], guessed: dict, kn
             told[name]["f1"] = float(
                 2 * hits / ((made.bool() & valid[:, None]).sum() + (true.bool() & valid[:, None]).sum()).clamp(min=1)
             )
+            told[name]["f1_chance"] = always_yes(true, valid)
         shapes = getattr(control, "shapes", None)
         if shapes is not None:
             told[name]["sim"] = float((similarity(shapes(made.long()), shapes(true.long()), valid).nan_to_num() * weight).sum())
     return told
 
 
-def _thresholds(net: Predictor, pairs: Pairs, held: list[str], device: str) -> dict[str, float]:
-    """For each yes/no head the threshold with the best F1 on val."""
+def _chosen(net: Predictor, pairs: Pairs, splits: dict[str, list[str]], device: str) -> Chosen:
+    """For each yes/no head the threshold with the best F1 on the first of `splits` in which it is ever yes; 0.5 where it is in none."""
     import torch
 
     from melqcd.agreement import best_threshold
 
     wanted = [name for name, head in pairs.heads.items() if head.kind == "binary"]
-    if not wanted or not held:
-        return {}
-    with torch.inference_mode():
-        batches = [_on(pairs.of(some), device) for some in chunks(held)]
-        outputs = [net(b["features"], valid=b["valid"]) for b in batches]
-    valid = torch.cat([b["valid"] for b in batches])
-    return {
-        name: best_threshold(torch.cat([o[name].sigmoid() for o in outputs]), torch.cat([b[name] for b in batches]), valid)[0]
-        for name in wanted
-    }
+    found = Chosen({}, {})
+    for split, ids in splits.items():
+        if len(found.on) == len(wanted) or not ids:
+            continue
+        with torch.inference_mode():
+            batches = [_on(pairs.of(some), device) for some in chunks(ids)]
+            outputs = [net(b["features"], valid=b["valid"]) for b in batches]
+        valid = torch.cat([b["valid"] for b in batches])
+        for name in wanted:
+            true = torch.cat([b[name] for b in batches])
+            if name not in found.on and bool((true > 0.5)[valid[:, None].expand_as(true)].any()):
+                found.thresholds[name] = best_threshold(torch.cat([o[name].sigmoid() for o in outputs]), true, valid)[0]
+                found.on[name] = split
+    return found
 
 
 def _fitted(pairs: Pairs, ids: list[str]):
