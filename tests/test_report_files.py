@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import Refused
 from bench.report.make import report, write
-from bench.report.picture import front, points
+from bench.report.picture import best_so_far, front, points
 from bench.report.render import md, tex
 from bench.report.spec import load
 
@@ -37,6 +37,29 @@ def test_the_front_is_what_no_other_signal_beats(results):
     for p in found:
         object.__setattr__(p, "reals", 0.0)
     assert {p.label for p in front(found, cells.columns["mkl"])} == {"Mel-QCD", "Low-resolution mel"}
+
+
+def test_a_signal_that_is_no_better_than_text_alone_is_on_no_front(results):
+    from bench.report.cells import Cells
+
+    made = report("table2", [results])
+    column = Cells(made.groups[0][0], made.spec).columns["mkl"]
+    found = points(Cells(made.groups[0][0], made.spec), column)
+    worst = max(found, key=lambda p: p.predicted.value)
+    assert worst in front(found, column)
+    assert worst not in front(found, column, worst.predicted.value)
+    assert front(found, column, 0.0) == []
+
+
+def test_the_steps_go_only_where_more_buys_more(results):
+    from bench.report.cells import Cells
+
+    made = report("table2", [results])
+    mkl, onsets = (Cells(made.groups[0][0], made.spec).columns[m] for m in ("mkl", "onset_acc"))  # lower and higher is better
+    costs = [(750, 3.0), (25, 4.0), (317, 2.5), (25, 4.5), (1500, 2.4)]
+    assert best_so_far(costs, mkl) == [(25, 4.0), (317, 2.5), (1500, 2.4)]
+    assert best_so_far(costs, onsets) == [(25, 4.5)]
+    assert best_so_far([], mkl) == []
 
 
 def test_a_folder_gets_all_formats_and_the_picture(results, tmp_path):
@@ -67,6 +90,8 @@ def test_a_folder_gets_all_formats_and_the_picture(results, tmp_path):
         ("title: x\nrows: [{label: a, wher: {}}]\nforms: []\nmetrics: []", "Did you mean 'where'"),
         ("title: x\nrows: [{label: a, where: {}}]\nforms: [{name: true, where: {}}]\nmetrics: [fid]", "a name in quotes"),
         ("title: x\nrows: [{label: a, where: {}}]\nforms: [{name: t, where: {}}]\nmetrics: [fid]\ngap: [t, u]", "no form 'u'"),
+        ("title: x\nrows: [{label: a, where: {}, same: {t: u}}]\nforms: [{name: t, where: {}}]\nmetrics: [fid]", "no form 'u'"),
+        ("title: x\nrows: [{label: a, where: {}, same: t}]\nforms: [{name: t, where: {}}]\nmetrics: [fid]", "same is a mapping"),
     ],
 )
 def test_a_file_that_is_no_report_is_refused_by_name(tmp_path, text, said):

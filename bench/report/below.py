@@ -21,6 +21,12 @@ def below_of(cells: Cells, columns: Sequence[Column], forms: Sequence[Form], ord
         f"{row.label}: nothing is predicted, one value for every form." for row in spec.rows if row.merged and row.ranked and
         cells.records(row, forms[0])[0]
     ]  # fmt: skip
+    lent: dict[tuple[str, str], list[str]] = {}
+    for row in spec.rows:
+        for shown, of in row.same.items():
+            if any(f.name == shown for f in forms) and cells.records(row, next(f for f in spec.forms if f.name == of))[0]:
+                lent.setdefault((shown, of), []).append(row.label)
+    lines += [f"{', '.join(rows)}: {shown}: the values of {of}, for the hint is the same." for (shown, of), rows in lent.items()]
     mine = [o for o in order if o.form in forms and o.column in columns]
     if any(o.sure for o in mine):
         lines.append(
@@ -81,10 +87,11 @@ def _where(of: dict[str, list[str]], columns: Sequence[Column], forms: Sequence[
 
 
 def _seeds(cells: Cells, columns: Sequence[Column], forms: Sequence[Form]) -> list[str]:
-    told = {}
+    told, rows = {}, cells.spec.rows
     for form in forms:
         for column in columns:
-            tau = agreement(ranked_cells(cells, form, column))
+            ranked = ranked_cells(cells, form, column)
+            tau = agreement({row.label: ranked[row.label] for row in rows if row.label in ranked and form.name not in row.same})
             if tau is not None:
                 told[f"{column.metric.label} {form.name}"] = tau
     if not told:

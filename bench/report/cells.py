@@ -78,8 +78,8 @@ class Cells:
         return self.alike([(row, form) for row in rows], column)
 
     def own(self, row: RowSpec, form: Form) -> bool:
-        """Whether a record of `row` is of this form; a merged row may lend another form's value."""
-        return any(of_row(r, row) and r.suits(form.where) for r in self.group.records)
+        """Whether a record of `row` is of this form; a merged row, or one that is the same in both, may lend another form's value."""
+        return form.name not in row.same and any(of_row(r, row) and r.suits(form.where) for r in self.group.records)
 
     def alike(self, places: Sequence[tuple[RowSpec, Form]], column: Column) -> list[Cell]:
         """The cells of these places over the seeds that all have: what is compared was trained and drawn alike. Other systems' sounds,
@@ -95,6 +95,7 @@ class Cells:
     def records(self, row: RowSpec, form: Form) -> tuple[list[Kept], str]:
         """(records of one place of the table, one per seed; why there are none)."""
         mine = [r for r in self.group.records if of_row(r, row)]
+        form = next((f for f in self.spec.forms if f.name == row.same.get(form.name)), form)
         found = [r for r in mine if r.suits(form.where)]
         if row.merged:
             found = next((f for f in ([r for r in mine if r.suits(o.where)] for o in self.spec.forms) if f), mine)

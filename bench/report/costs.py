@@ -1,9 +1,12 @@
-"""What a signal costs by itself: bits and real numbers a second, from what its records say."""
+"""What a signal costs by itself, and how well it is predicted, from what its records say."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from bench.cost import predicted, sentence
 from bench.report.cells import Cells
 from bench.report.select import Kept
 from bench.report.spec import Form, RowSpec
@@ -34,6 +37,23 @@ def cost_of(cells: Cells, row: RowSpec) -> Cost:
     return Cost(found, given)
 
 
+def told(cells: Cells, form: Form) -> Iterator[str]:
+    """A line for each ranked row with records of `form`: what it costs, or, where it is predicted, how well (the mean of its runs)."""
+    for row in (r for r in cells.spec.rows if r.ranked and cells.own(r, form)):
+        facts = [r.told["facts"] for r in cells.records(row, form)[0] if r.done and not r.outside]
+        heads = [f["predictor"] for f in facts if f.get("predictor")]
+        if heads:
+            yield f"{row.label}: {'; '.join(predicted(head, _mean([h[head] for h in heads])) for head in heads[0])}."
+        elif facts and {"measured", "codes", "slots_per_second"} <= facts[0].keys():
+            yield f"{row.label} costs {sentence(facts[0])}."
+
+
+def _mean(seen: list[Mapping[str, Any]]) -> dict[str, float]:
+    """Of the numbers that all of them say."""
+    numbers = [k for k, v in seen[0].items() if isinstance(v, float) and all(k in s for s in seen)]
+    return {k: sum(s[k] for s in seen) / len(seen) for k in numbers}
+
+
 def per_second(record: Kept) -> tuple[float, float]:
     """(bits, reals) a second: those of a slot times the slots in a second, 25 or one per mel frame."""
     rate = _rate(record)
@@ -41,7 +61,9 @@ def per_second(record: Kept) -> tuple[float, float]:
 
 
 def _rate(record: Kept) -> float:
-    """Slots in a second."""
+    """Slots in a second, as far as they can differ (`Control.slots_a_second`)."""
+    if "facts.slots_per_second" in record.flat:
+        return record.flat["facts.slots_per_second"]
     frames = record.flat["experiment.scale.rate"] / record.flat["experiment.scale.hop"]
     step = max(1, round(frames / 25)) if record.flat.get("experiment.slots") == "video" else 1
     return frames / step

@@ -104,13 +104,30 @@ def points(cells: Cells, column: Column) -> list[Point]:
     return found
 
 
-def front(found: Sequence[Point], column: Column) -> list[Point]:
-    """The signals that no other one beats by predicted hints: as cheap in bits and in reals, as good, and better in one of them."""
+def front(found: Sequence[Point], column: Column, free: float | None = None) -> list[Point]:
+    """The signals that no other one beats by predicted hints: as cheap in bits and in reals, as good, and better in one of them.
+
+    free: what is reached at no cost, by text alone; a signal that is no better is not on the front either.
+    """
     sign = 1 if column.metric.better == "lower" else -1
     there = [(p, (p.bits, p.reals, sign * p.predicted.value)) for p in found if p.predicted.value is not None]
-    return [
-        p for p, of in there if not any(o != of and all(a <= b for a, b in zip(o, of, strict=True)) for _, o in there)
-    ]  # fmt: skip
+    others = [of for _, of in there] + ([(0.0, 0.0, sign * free)] if free is not None else [])
+    return [p for p, of in there if not any(o != of and all(a <= b for a, b in zip(o, of, strict=True)) for o in others)]
+
+
+def best_so_far(costs: Sequence[tuple[float, float]], column: Column) -> list[tuple[float, float]]:
+    """Of (cost, value) those that no cheaper or equal one matches, by cost: the steps of the best that so much buys."""
+    sign, steps = (1 if column.metric.better == "lower" else -1), []
+    for cost, value in sorted(costs, key=lambda c: (c[0], sign * c[1])):
+        if not steps or sign * value < sign * steps[-1][1]:
+            steps.append((cost, value))
+    return steps
+
+
+def _free(cells: Cells, column: Column) -> float | None:
+    """What text alone reaches."""
+    none = [r for r in cells.spec.rows if not r.ranked and r.where.get("experiment.control.is") == "NoControl"]
+    return cells.cell(none[0], cells.spec.forms[0], column).value if none else None
 
 
 def _panel(figure: Figure, place, cells: Cells, column: Column, found: list[Point]) -> list[Names]:
@@ -118,7 +135,8 @@ def _panel(figure: Figure, place, cells: Cells, column: Column, found: list[Poin
     inner = place.subgridspec(1, 2, width_ratios=(4, 5), wspace=0.04)
     left = figure.add_subplot(inner[0])
     right = figure.add_subplot(inner[1], sharey=left)
-    metric, best, named = column.metric, front(found, column), []
+    metric, free, named = column.metric, _free(cells, column), []
+    best = front(found, column, free)
     for axes, mine, cost, name in (
         (left, [p for p in found if not p.bits], lambda p: p.reals, "real numbers a second (no codes)"),
         (right, [p for p in found if p.bits], lambda p: p.bits, "bits a second"),
@@ -128,10 +146,12 @@ def _panel(figure: Figure, place, cells: Cells, column: Column, found: list[Poin
         names = Names(axes)
         for p, x in zip(mine, at, strict=True):
             _signal(names, p, x, column, p in best)
-        line = sorted((cost(p), p.predicted.value) for p in best if p in mine and p.predicted.value is not None)
-        if axes is right and len(line) > 1:
+        worth = [(x, p.predicted.value) for p, x in zip(mine, at, strict=True) if p.predicted.value is not None]
+        line = best_so_far([*worth, *([(axes.get_xlim()[0], free)] if free is not None else [])], column)
+        if line:
+            ends = [*line, (axes.get_xlim()[1], line[-1][1])]
             axes.step(
-                [x for x, _ in line], [y * metric.scale for _, y in line], where="post", color="0.6", ls=":", lw=1, zorder=1
+                [x for x, _ in ends], [y * metric.scale for _, y in ends], where="post", color="0.45", ls=":", lw=1.2, zorder=1
             )
         _scale(names, cells, column, labelled=axes is right)
         named.append(names)
@@ -169,10 +189,14 @@ def _signal(names: Names, p: Point, x: float, column: Column, on_front: bool) ->
     for cell, filled in ((p.true, False), (p.predicted, True)):
         if cell.value is None or (not filled and cell.records == p.predicted.records):
             continue
-        if cell.low is not None and cell.high is not None:
-            axes.plot(
-                [x, x], [cell.low * scale, cell.high * scale], color=p.colour, lw=4, alpha=0.25, solid_capstyle="butt", zorder=2
-            )
+        if (
+            cell.low is not None and cell.high is not None
+        ):  # broad for predicted hints; for true ones thin with ends, to be told apart
+            ends = [cell.low * scale, cell.high * scale]
+            if filled:
+                axes.plot([x, x], ends, color=p.colour, lw=6, alpha=0.25, solid_capstyle="butt", zorder=2)
+            else:
+                axes.plot([x, x], ends, color=p.colour, lw=0.9, marker="_", ms=9, mew=0.9, zorder=2)
         axes.plot(x, cell.value * scale, "o", ms=8, mfc=p.colour if filled else "white", mec=p.colour, mew=1.8, zorder=4)
         names.mark(x, cell.value * scale, 5)
     if p.true.value is not None and p.predicted.value is not None and p.true.records != p.predicted.records:
@@ -229,5 +253,7 @@ def _legend(figure: Figure, found) -> None:
     handles = [Line2D([], [], marker="o", ls="", color=p.colour, label=cost(p)) for p in found]
     signs = (("white", 6, "true hints"), ("0.4", 6, "predicted hints"), ("none", 12, "on the Pareto front (bits, reals, score)"))
     handles += [Line2D([], [], ls="", color="0.4", marker="o", mfc=face, ms=size, label=what) for face, size, what in signs]
-    handles.append(Line2D([], [], color="0.4", lw=4, alpha=0.3, label="95 % interval"))
+    handles.append(Line2D([], [], color="0.4", lw=0.9, marker="_", ms=9, label="95 % interval, true hints"))
+    handles.append(Line2D([], [], color="0.4", lw=6, alpha=0.3, label="95 % interval, predicted hints"))
+    handles.append(Line2D([], [], color="0.45", lw=1.2, ls=":", label="best for that many bits, or reals, alone"))
     figure.legend(handles=handles, loc="lower center", ncols=4, fontsize=8, frameon=False)

@@ -19,13 +19,17 @@ Where = dict[str, Any]  # {dotted path into a record: its value, or a list of al
 
 @dataclass(frozen=True)
 class RowSpec:
-    """One line of the table. merged: has one value for all forms (nothing is predicted); ranked: takes part in best and second."""
+    """One line of the table. merged: has one value for all forms (nothing is predicted); ranked: takes part in best and second.
+
+    same: {form: another form} of which this row shows the values, because its hint is the same in both.
+    """
 
     label: str
     where: Where
     by: str = ""  # who proposed it
     merged: bool = False
     only: tuple[str, ...] = ()  # forms that this row can have; (): all
+    same: Where = field(default_factory=dict)
     ranked: bool = True
     against: str = ""  # label of the row beside which this one is shown in a table of differences, paired by clip
 
@@ -163,7 +167,10 @@ def _check(spec: Spec, path: Path) -> None:
                 raise Refused(f"{path}: two {kind}s are called {name!r}")
     if not labels or not forms or not spec.metrics:
         raise Refused(f"{path}: rows, forms and metrics must not be empty")
-    mentioned = [("form", name, forms) for name in [*(spec.gap or ()), *(n for r in spec.rows for n in r.only)]]
+    mentioned = [
+        ("form", name, forms)
+        for name in [*(spec.gap or ()), *(n for r in spec.rows for n in (*r.only, *r.same, *r.same.values()))]
+    ]
     mentioned += [("row", name, labels) for pair in spec.gaps for name in pair]
     mentioned += [("row", r.against, labels) for r in spec.rows if r.against]
     if spec.published:
@@ -190,6 +197,8 @@ def _made(cls: type, given: Any, path: Path, key: str):
     name = getattr(made, "title", None) or getattr(made, "label", None) or getattr(made, "name", None)
     if not isinstance(name, str) or not isinstance(getattr(made, "where", {}), dict):
         raise Refused(f"{path}: {key}: {given!r} needs a name in quotes and a mapping `where`")
+    if not isinstance(getattr(made, "same", {}), dict):
+        raise Refused(f"{path}: {key}: {given!r}: same is a mapping, a form to the form whose values are shown")
     return made
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bench.report.apart import gap
 from bench.report.below import DASH, OVER, below_of
 from bench.report.cells import Cell, Cells, Column
-from bench.report.costs import Cost, cost_of
+from bench.report.costs import Cost, cost_of, told
 from bench.report.marks import Order, compared_gaps, orders, p_of, said
 from bench.report.select import Group
 from bench.report.spec import Fact, Form, RowSpec, Spec, printed
@@ -156,6 +156,7 @@ def _wide(
         for label, c in costs.items()
         if c.given
     ]
+    below += told(cells, form)
     return Table(f"wide {form.name}", title, heads, lines, [*heading, f"In brackets: 95 % interval {OVER}."], below)
 
 
