@@ -19,6 +19,8 @@ from melqcd.mel import MelScale
 from melqcd.sampling import Sampler
 from melqcd.settings import V2X, Adapter, ControlNet, Inversion, NoInversion
 
+LAB_NETWORKS = "the lab's own small networks, which know the procedural world alone, stand for"
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -103,9 +105,7 @@ class Experiment:
 
     @property
     def lab_networks(self) -> list[str]:
-        """The lab's own small networks that this experiment shows other clips than the lab's; they know the procedural world alone."""
-        if self.data.rendered:
-            return []
+        """The settings for which the lab's own small networks stand; these know the procedural world alone."""
         used = {"backbone": self.backbone, "looks": self.looks if self.looked_at else None}
         used |= {"motion": self.motion if self.heads else None, **{f"judges.{j.name}": j for j in self.judges}}
         found = [name for name, one in used.items() if type(one).__name__.startswith("Lab") and not getattr(one, "path", "")]

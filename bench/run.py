@@ -11,7 +11,7 @@ from typing import Any
 from bench import artefacts, chain, closing, cost
 from bench.build import default_of
 from bench.data.lab import WORLD
-from bench.experiment import Experiment
+from bench.experiment import LAB_NETWORKS, Experiment
 from bench.identity import digest, plain, told
 from bench.judges.base import told_judges
 from bench.record import Record
@@ -102,8 +102,8 @@ def run(rows: list[Row], store: Store, results: Path, words: list[str]) -> None:
     notes = [*closing.told(by_name), *(line for record in records for line in _remarks(record))]
     if rows[0].x.data.rendered:
         notes.append(WORLD)
-    if strange := list(dict.fromkeys(name for row in rows for name in row.x.lab_networks)):
-        notes.append(f"The lab's own small networks, which know the procedural world alone, stand for {', '.join(strange)}.")
+    elif strange := list(dict.fromkeys(name for row in rows for name in row.x.lab_networks)):
+        notes.append(f"{LAB_NETWORKS} {', '.join(strange)}")
     notes.append(f"made {len(store.made)} artefacts under {store.root}; sounds and films of each row are named in its record")
     paths = [results / f"{record.id}.json" for record in records]
     print_scored(Scored(systems, corrected([c for some in against for c in some]), _clips(systems), notes, paths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from bench.cli import WORDS, open_store
@@ -38,6 +39,7 @@ def add(verb) -> None:
 
 def generate(args) -> None:
     """By the experiment of words or of a run's record; a line for each file that was made."""
+    from bench.experiment import LAB_NETWORKS
     from bench.generate import asked, experiment_of, generate, prompts
     from bench.settings import compose
 
@@ -58,3 +60,5 @@ def generate(args) -> None:
     with store.ctx.signals():
         for take in generate(x, texts, store, out, words=words, samples=args.samples):
             print(take, flush=True)
+    if strange := [name for name in x.lab_networks if not name.startswith("judges.")]:
+        print(f"{LAB_NETWORKS} {', '.join(strange)}", file=sys.stderr)

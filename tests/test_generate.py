@@ -63,6 +63,7 @@ def test_a_video_without_a_sound_gets_one_as_long_as_its_picture(tmp_path, capsy
         tmp_path, capsys, video, "--prompt", "hammering metal", "--samples", "2", "--out", tmp_path / "out"
     )
     assert (status, len(lines)) == (0, 2), said
+    assert "which know the procedural world alone, stand for backbone, motion" in said
     paths = [Path(line.split("  ")[0]) for line in lines]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in paths)
     times = frame_times(video)

@@ -12,7 +12,7 @@ from bench.doctor.data import counts
 from bench.doctor.line import Line
 from bench.doctor.parts import ENCODEC, Part, full_size, labels, parts
 from bench.errors import Refused
-from bench.experiment import Experiment, Machine
+from bench.experiment import LAB_NETWORKS, Experiment, Machine
 from melqcd.published import KNOWN
 
 __all__ = ["Line", "examine", "print_lines"]
@@ -46,8 +46,8 @@ def examine(words: Sequence[str]) -> list[Line]:
     lines.append(machine.memory(max([2.0, *(1.3 * k.mb / 1e3 + 2 for p in known for k in p.known[:1])]), "the largest network"))
     lines += [*weights, *dict.fromkeys(line for x in xs for line in labels(x))]
     lines += [line for line, _ in clips]
-    if strange := list(dict.fromkeys(name for x in xs for name in x.lab_networks)):
-        told = f"the lab's own small networks, which know the procedural world alone, stand for {', '.join(strange)}"
+    if strange := list(dict.fromkeys(name for x in xs if not x.data.rendered for name in x.lab_networks)):
+        told = f"{LAB_NETWORKS} {', '.join(strange)}"
         lines.append(Line(not full, "lab's networks", told, "give each the weights that you mean" if full else ""))
     lines.append(machine.disk(Path(here.results), _disk_gb(xs, sum(n for _, n in clips))))
     lines.append(machine.slurm(afar))
