@@ -297,6 +297,13 @@ def test_what_signals_cost_and_how_well_they_are_predicted_stands_below_all_metr
         "Onset costs 2 codes: 1 bit a slot, 25 a second; measured on 900 training slots: 0.35 bits a slot, 8.75 a second."
     ]
     assert "Onset: predictor of onset: ACC 91.0% (majority class 93.0%), F1 0.500." in predicted.below
+    for odd in ({"energy": {}}, {"energy": 3}, {}, {"energy": {"rmse": "x", "of_the_mean": 1.0}}, [1]):  # somebody else's record
+        keep(tmp_path, "LowRes", "all", facts={"predictor": odd})
+        assert not [
+            s for s in report("table2", [tmp_path]).groups[0][1][2].below if s.startswith("Low-resolution mel: predictor")
+        ]
+    keep(tmp_path, "Energy", facts={"codes": 1, "slots_per_second": 25.0})  # by shipped networks: nothing was measured
+    assert "Energy costs 1 real a slot." in report("table2", [tmp_path]).groups[0][1][1].below
     assert not [s for s in predicted.below if s.startswith("Onset costs")]
 
 

@@ -11,6 +11,8 @@ from bench.report.cells import Cells
 from bench.report.select import Kept
 from bench.report.spec import Form, RowSpec
 
+PAIRS = ({"acc", "chance"}, {"rmse", "of_the_mean"})  # what a predictor reaches, and what is reached without looking
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -41,16 +43,20 @@ def told(cells: Cells, form: Form) -> Iterator[str]:
     """A line for each ranked row with records of `form`: what it costs, or, where it is predicted, how well (the mean of its runs)."""
     for row in (r for r in cells.spec.rows if r.ranked and cells.own(r, form)):
         facts = [r.told["facts"] for r in cells.records(row, form)[0] if r.done and not r.outside]
-        heads = [f["predictor"] for f in facts if f.get("predictor")]
-        if heads:
-            yield f"{row.label}: {'; '.join(predicted(head, _mean([h[head] for h in heads])) for head in heads[0])}."
-        elif facts and {"measured", "codes", "slots_per_second"} <= facts[0].keys():
-            yield f"{row.label} costs {sentence(facts[0])}."
+        seen = [f["predictor"] for f in facts if isinstance(f.get("predictor"), Mapping)]
+        heads = {head: _mean([s[head] for s in seen if isinstance(s.get(head), Mapping)]) for head in (seen or [{}])[0]}
+        said = [predicted(head, of) for head, of in heads.items() if any(of.keys() >= pair for pair in PAIRS)]
+        if said:
+            yield f"{row.label}: {'; '.join(said)}."
+            continue
+        known = sorted((f for f in facts if {"codes", "slots_per_second"} <= f.keys()), key=lambda f: "measured" not in f)
+        if known:  # networks that are shipped need no training signal, so that there may be none to measure
+            yield f"{row.label} costs {sentence(known[0])}."
 
 
 def _mean(seen: list[Mapping[str, Any]]) -> dict[str, float]:
     """Of the numbers that all of them say."""
-    numbers = [k for k, v in seen[0].items() if isinstance(v, float) and all(k in s for s in seen)]
+    numbers = [k for k in (seen or [{}])[0] if all(isinstance(s.get(k), float) for s in seen)]
     return {k: sum(s[k] for s in seen) / len(seen) for k in numbers}
 
 
