@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 MANY = 10**6  # codes; more are told as a power of two
+NOTHING = "nothing"  # what text alone costs
 
 
 def entropy(counts: np.ndarray, size: int) -> float:
@@ -57,7 +58,7 @@ def nominal(control: Control, slots_per_second: float) -> dict[str, Any]:
 
 
 def sentence(facts: Mapping[str, Any]) -> str:
-    """A record's facts about cost in words, `nothing` where there is nothing; tests/test_cost.py shows one."""
+    """A record's facts about cost in words, NOTHING where there is nothing; tests/test_cost.py shows one."""
     rate, measured, parts = facts["slots_per_second"], facts.get("measured") or {}, []
     if facts["codes"] > 1:
         codes = facts["codes"] if facts["codes"] < MANY else f"2^{facts['bits_per_slot']:.4g}"
@@ -68,7 +69,7 @@ def sentence(facts: Mapping[str, Any]) -> str:
     for reals, more in ((facts["reals_per_slot"], ""), (carried, " that nobody predicts")):
         if reals:
             parts.append(f"{reals} real{'s' * (reals != 1)} a slot{more}")
-    return "; ".join(parts) or "nothing"
+    return "; ".join(parts) or NOTHING
 
 
 def predicted(head: str, seen: Mapping[str, Any]) -> str:

@@ -304,6 +304,8 @@ def test_what_signals_cost_and_how_well_they_are_predicted_stands_below_all_metr
         ]
     keep(tmp_path, "Energy", facts={"codes": 1, "slots_per_second": 25.0})  # by shipped networks: nothing was measured
     assert "Energy costs 1 real a slot." in report("table2", [tmp_path]).groups[0][1][1].below
+    keep(tmp_path, "Clip", facts={"codes": 1, "slots_per_second": 25.0})
+    assert not [s for s in report("table2", [tmp_path]).groups[0][1][1].below if s.startswith("CLIP video embedding costs")]
     assert not [s for s in predicted.below if s.startswith("Onset costs")]
 
 

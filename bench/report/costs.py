@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cost import predicted, sentence
+from bench.cost import NOTHING, predicted, sentence
 from bench.report.cells import Cells
 from bench.report.select import Kept
 from bench.report.spec import Form, RowSpec
@@ -50,8 +50,8 @@ def told(cells: Cells, form: Form) -> Iterator[str]:
             yield f"{row.label}: {'; '.join(said)}."
             continue
         known = sorted((f for f in facts if {"codes", "slots_per_second"} <= f.keys()), key=lambda f: "measured" not in f)
-        if known:  # networks that are shipped need no training signal, so that there may be none to measure
-            yield f"{row.label} costs {sentence(known[0])}."
+        if known and (costs := sentence(known[0])) != NOTHING:  # shipped networks need no training signal: it may not be measured
+            yield f"{row.label} costs {costs}."
 
 
 def _mean(seen: list[Mapping[str, Any]]) -> dict[str, float]:
