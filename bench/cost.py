@@ -80,7 +80,6 @@ def predicted(head: str, seen: Mapping[str, Any]) -> str:
     text += f", Sim {seen['sim']:.3f}" if "sim" in seen else ""
     text += f", F1 {seen['f1']:.3f}" if "f1" in seen else ""
     text += f" (always yes {seen['f1_chance']:.3f})" if "f1_chance" in seen else ""
-    # a predictor that never met a yes has no threshold of its own
     return text + (", its threshold chosen on training clips, for val has no yes" if seen.get("chosen_on") == "train" else "")
 
 

@@ -129,9 +129,8 @@ def test_a_setup_that_is_right_is_green_in_seconds(here, capsys):
 def test_the_lab_s_networks_beside_those_of_full_size_are_a_red_line(here):
     right = [*PAPER, f"data.root={here / 'AVSync15'}"]
     assert "lab's networks" not in [line.what for line in examine(right)]
-    (line,) = (
-        line for line in examine([*right, "control=encodec"]) if line.what == "lab's networks"
-    )  # in place of lines with its path
+    forgotten = [*right, "control=encodec"]  # in place of every line's control: most have no path
+    (line,) = (line for line in examine(forgotten) if line.what == "lab's networks")
     assert not line.fine
     assert "control.path (the codec)" in line.told
     assert "backbone" not in line.told
